@@ -1,0 +1,1 @@
+"""Atlas on Dagster: Airbyte connections as assets, in layers that can be trusted."""

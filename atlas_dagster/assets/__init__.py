@@ -1,0 +1,1 @@
+"""One asset factory per layer. No logic in here: it lives in the engines."""

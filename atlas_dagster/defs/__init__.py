@@ -1,0 +1,1 @@
+"""Wiring: connections, resources and sensors, one file each."""

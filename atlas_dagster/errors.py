@@ -1,0 +1,23 @@
+"""The errors that an operator reads: one sentence each, without a stack trace."""
+
+from __future__ import annotations
+
+
+class AtlasError(Exception):
+    """Something an operator can act on; its text names the file, key or record."""
+
+
+class ConfigError(AtlasError):
+    """A configuration file or an environment variable is wrong."""
+
+
+class ConnectorError(AtlasError):
+    """A connector could not be installed, failed, or broke the Airbyte protocol."""
+
+
+class WarehouseError(AtlasError):
+    """PostgreSQL is not reachable, or does not hold what it should."""
+
+
+class BusyError(AtlasError):
+    """Another run already works on the same connection or table."""

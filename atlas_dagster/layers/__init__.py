@@ -1,0 +1,1 @@
+"""The SQL of explore, chart and navigate. No Dagster in here."""

@@ -1,0 +1,120 @@
+"""Names: slugs for Dagster, identifiers for PostgreSQL, and Airbyte's own rules for the latter."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+POSTGRES_NAME_BYTES = 63
+
+
+def slug(name: str) -> str:
+    """Reduce a name to ``[a-z0-9_]``, never empty and never with ``__`` in it.
+
+    ``__`` is left out so that ``<connection>__<stream>`` can be read back in one way only.
+    """
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    reduced = re.sub(r"[^a-z0-9]+", "_", ascii_name.lower()).strip("_")
+    return reduced or f"x{_digest(name)}"
+
+
+def unique_slugs(names: Sequence[str]) -> dict[str, str]:
+    """Slug each name so that no two share one.
+
+    A name that is its own slug keeps it; the others of a clash get a tail made of the name alone,
+    so that a slug does not depend on the order in which names appear.
+    """
+    wanted: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        wanted.setdefault(slug(name), []).append(name)
+    taken: dict[str, str] = {}
+    for candidate, claimants in wanted.items():
+        for name in claimants:
+            alone = len(claimants) == 1 or name == candidate
+            taken[name] = candidate if alone else f"{candidate}_{_digest(name)}"
+    if len(set(taken.values())) != len(taken):  # a plain name that looks like another's tail
+        return {name: f"{slug(name)}_{_digest(name)}" for name in taken}
+    return taken
+
+
+def bounded_identifier(name: str) -> str:
+    """Cut a name to PostgreSQL's 63 bytes, with a hash tail so that two long names stay two."""
+    encoded = name.encode()
+    if len(encoded) <= POSTGRES_NAME_BYTES:
+        return name
+    tail = f"_{_digest(name)}"
+    head = encoded[: POSTGRES_NAME_BYTES - len(tail)].decode(errors="ignore")
+    return head + tail
+
+
+def layer_table(connection_slug: str, stream_slug: str) -> str:
+    """The table of a stream in explore, chart and navigate."""
+    return bounded_identifier(f"{connection_slug}__{stream_slug}")
+
+
+def unique_columns(names: Iterable[str]) -> dict[str, str]:
+    """Map source field names to column names that PostgreSQL keeps apart after its cut to 63 bytes.
+
+    A field that would take a name of ours (``_atlas_…``, ``_airbyte_…``) gets a leading ``_``.
+    """
+    columns: dict[str, str] = {}
+    used: set[str] = set()
+    for name in names:
+        column = f"_{name}" if name.startswith(("_atlas_", "_airbyte_")) else name
+        column = bounded_identifier(column.replace("\x00", "") or f"x{_digest(name)}")
+        while column in used:
+            column = bounded_identifier(f"{column[:40]}_{_digest(name + column)}")
+        used.add(column)
+        columns[name] = column
+    return columns
+
+
+def airbyte_identifier(name: str) -> str:
+    """The identifier that Airbyte's destination-postgres 3.x makes of a name; case is kept.
+
+    Rule and examples: airbytehq/airbyte, destination-postgres, db/PostgresNamingUtils.kt.
+    """
+    decomposed = unicodedata.normalize("NFKD", name)
+    bare = "".join(c for c in decomposed if not unicodedata.category(c).startswith("M"))
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", re.sub(r"\s+", "_", bare))
+    if not plain:
+        return f"default_name_{_digest(name)}"
+    if plain[0].isdigit():
+        plain = f"_{plain}"
+    if len(plain) <= POSTGRES_NAME_BYTES:
+        return plain
+    return f"{plain[:54]}_{str(_java_string_hash(plain))[-8:]}"
+
+
+def airbyte_columns(properties: Sequence[str]) -> dict[str, str]:
+    """Map property names to landing columns, in order, with Airbyte's suffixes on a clash.
+
+    Rule: airbytehq/airbyte, load CDK, schema/ColumnNameResolver.kt.
+    """
+    columns: dict[str, str] = {}
+    used: set[str] = set()
+    for name in properties:
+        base = airbyte_identifier(name)
+        column, attempt = base, 0
+        while column in used:
+            attempt += 1
+            column = airbyte_identifier(f"{base}_{attempt}")
+            if column in used and len(base) >= POSTGRES_NAME_BYTES - 3:
+                column = f"{base[:50]}{len(name)}_{attempt}"
+        used.add(column)
+        columns[name] = column
+    return columns
+
+
+def _java_string_hash(text: str) -> int:
+    """Java's ``String.hashCode``: a signed 32-bit number over UTF-16 code units."""
+    value = 0
+    for unit in memoryview(text.encode("utf-16-le")).cast("H"):
+        value = (31 * value + unit) & 0xFFFFFFFF
+    return value - (1 << 32) if value >= 1 << 31 else value
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
