@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import resources
 from typing import Any, TypeAlias, cast
@@ -11,8 +11,10 @@ from typing import Any, TypeAlias, cast
 import psycopg
 from psycopg import sql
 
+from atlas_dagster import embedded_postgres
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.errors import BusyError, WarehouseError
+from atlas_dagster.settings import Settings
 
 PgConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -35,6 +37,14 @@ def connect(url: str, *, application: str = "atlas", autocommit: bool = True) ->
         connection.close()
         raise WarehouseError("PostgreSQL 15 or newer is needed")
     return connection
+
+
+def resolve_url(settings: Settings) -> str:
+    """The URL of the warehouse; in embedded mode its server is started where it does not run.
+
+    Raises WarehouseError where it does not start.
+    """
+    return settings.warehouse_url or embedded_postgres.start(settings.data_dir)
 
 
 def migrate(connection: PgConnection) -> list[str]:
@@ -104,7 +114,7 @@ def lock_transaction(connection: PgConnection, scope: str) -> None:
 
 
 @contextmanager
-def session_lock(connection: PgConnection, scope: str, busy: str) -> Iterator[None]:
+def session_lock(connection: PgConnection, scope: str, busy: str) -> Generator[None]:
     """Hold an advisory lock for a block; raises BusyError(busy) where another session has it."""
     row = connection.execute("select pg_try_advisory_lock(%s)", (lock_key(scope),)).fetchone()
     if not (row and row[0]):

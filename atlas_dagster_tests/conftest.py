@@ -1,0 +1,92 @@
+"""The database of the tests: one throw-away server, and a fresh migrated database for each test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from atlas_dagster import embedded_postgres
+from atlas_dagster.warehouse import PgConnection, connect, migrate
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server: ATLAS_TEST_POSTGRES_URL where that is set, else a throw-away one."""
+    given = os.environ.get("ATLAS_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    data_dir = tmp_path_factory.mktemp("postgres")
+    try:
+        yield embedded_postgres.start(data_dir)
+    finally:
+        embedded_postgres.stop(data_dir)
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: str) -> Iterator[str]:
+    """The name of a migrated database without a connection to it, to copy for each test."""
+    name = f"atlas_template_{uuid.uuid4().hex[:12]}"
+    _create(postgres, name, template="template0")
+    try:
+        with connect(database_url(postgres, name)) as connection:
+            migrate(connection)
+        yield name
+    finally:
+        _drop(postgres, name)
+
+
+@pytest.fixture
+def empty_database_url(postgres: str) -> Iterator[str]:
+    """A fresh database with nothing in it, dropped after the test."""
+    yield from _database(postgres, template="template0")
+
+
+@pytest.fixture
+def warehouse_url(postgres: str, template_database: str) -> Iterator[str]:
+    """A fresh migrated database, dropped after the test."""
+    yield from _database(postgres, template=template_database)
+
+
+@pytest.fixture
+def warehouse(warehouse_url: str) -> Iterator[PgConnection]:
+    """A connection to a fresh migrated database."""
+    with connect(warehouse_url) as connection:
+        yield connection
+
+
+def database_url(server_url: str, database: str) -> str:
+    """The URL of another database on the same server."""
+    parts = urlsplit(server_url)
+    return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+def _database(server_url: str, template: str) -> Iterator[str]:
+    name = f"atlas_test_{uuid.uuid4().hex[:12]}"
+    _create(server_url, name, template)
+    try:
+        yield database_url(server_url, name)
+    finally:
+        _drop(server_url, name)
+
+
+def _create(server_url: str, name: str, template: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template {} encoding 'UTF8'").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+
+def _drop(server_url: str, name: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+        )
