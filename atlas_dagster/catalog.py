@@ -162,7 +162,7 @@ def parse_connection(
         for entry in cast("list[Mapping[str, Any]]", catalog.get("streams") or [])
         if _mapping(entry, "config", where).get("selected", True)
     ]
-    slugs = _stream_slugs(selected, where)
+    slugs = stream_slugs([_stream_key(entry, where) for entry in selected])
     namespace_definition = str(details.get("namespaceDefinition") or "destination")
     namespace_format = _optional_text(details, "namespaceFormat")
     streams = tuple(
@@ -323,18 +323,23 @@ def _parse_stream(
     )
 
 
-def _stream_slugs(
-    entries: Sequence[Mapping[str, Any]], where: str
+def _stream_key(entry: Mapping[str, Any], where: str) -> tuple[str, str | None]:
+    stream = _mapping(entry, "stream", where)
+    return _text(stream, "name", where), stream.get("namespace") or None
+
+
+def stream_slugs(
+    streams: Sequence[tuple[str, str | None]],
 ) -> dict[tuple[str, str | None], str]:
-    """Slug the streams; a name that stands in two namespaces is told apart by its namespace."""
-    keys: list[tuple[str, str | None]] = []
-    for entry in entries:
-        stream = _mapping(entry, "stream", where)
-        keys.append((_text(stream, "name", where), stream.get("namespace") or None))
-    names = [name for name, _ in keys]
+    """Slug the streams (name, namespace) of a connection.
+
+    A name that stands in two namespaces is told apart by its namespace.
+    """
+    names = [name for name, _ in streams]
+    # NUL, which no name has, joins: a dot would make `b` of namespace `a` one with a stream `a.b`.
     spelled = {
-        key: key[0] if names.count(key[0]) == 1 else f"{key[1] or 'default'}.{key[0]}"
-        for key in keys
+        (name, namespace): name if names.count(name) == 1 else f"{namespace or chr(0)}\0{name}"
+        for name, namespace in streams
     }
     slugs = unique_slugs(list(spelled.values()))
     return {key: slugs[text] for key, text in spelled.items()}
