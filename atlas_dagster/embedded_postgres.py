@@ -11,7 +11,6 @@ import hashlib
 import importlib.util
 import logging
 import os
-import pwd
 import shlex
 import shutil
 import stat
@@ -28,9 +27,9 @@ import psutil
 import psycopg
 
 from atlas_dagster.errors import WarehouseError
+from atlas_dagster.server_account import Account, account_name, open_path, server_account
 
 DATABASE = "atlas"
-SERVER_ACCOUNT = "pgserver"
 SERVER_MAJOR = "18"
 LONGEST_SOCKET_PATH = 103  # bytes: 107 on Linux, 103 on macOS
 BIGGEST_LOG = 16 * 1024 * 1024
@@ -40,15 +39,6 @@ ORPHANS_SECONDS = 60.0
 SMALL_SHARED_MEMORY = 512 * 1024 * 1024  # Docker gives a container 64 MB
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Account:
-    """The operating-system account that the server runs as; root may not run PostgreSQL."""
-
-    uid: int
-    gid: int
-    switch: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +75,12 @@ def stop(data_dir: Path) -> bool:
         if _postmaster(cluster) is None:
             return False
         options = ("stop", "-D", str(cluster), "-m", "fast", "-w", "-t", str(FOREVER_SECONDS))
-        _run("pg_ctl", options, _account(cluster), "PostgreSQL is still writing its data to disk")
+        _run(
+            "pg_ctl",
+            options,
+            server_account(cluster),
+            "PostgreSQL is still writing its data to disk",
+        )
     return True
 
 
@@ -103,9 +98,9 @@ def _started(data_dir: Path, cluster: Path) -> _Postmaster:
     """The running server, started where there is none. Called by one process at a time."""
     postmaster = _postmaster(cluster)
     if postmaster is None:
-        account = _account(cluster)
-        _open_path(_binaries(), account)
-        _open_path(cluster, account)
+        account = server_account(cluster)
+        open_path(_binaries(), account)
+        open_path(cluster, account)
         if not cluster.exists():
             _create_cluster(data_dir, cluster, account)
         _check_cluster(cluster, account)
@@ -114,7 +109,7 @@ def _started(data_dir: Path, cluster: Path) -> _Postmaster:
     return _ready(cluster)
 
 
-def _create_cluster(data_dir: Path, cluster: Path, account: _Account) -> None:
+def _create_cluster(data_dir: Path, cluster: Path, account: Account) -> None:
     """Make the data directory beside its place and rename it: it is there whole, or not at all."""
     for leftover in data_dir.glob("postgres.new-*"):
         shutil.rmtree(leftover)
@@ -132,24 +127,24 @@ def _create_cluster(data_dir: Path, cluster: Path, account: _Account) -> None:
         raise
 
 
-def _check_cluster(cluster: Path, account: _Account) -> None:
+def _check_cluster(cluster: Path, account: Account) -> None:
     try:
         version = (cluster / "PG_VERSION").read_text().strip()
     except FileNotFoundError:
         raise WarehouseError(f"{cluster} is not a PostgreSQL data directory") from None
     except PermissionError:
-        owner = _account_name(cluster.stat().st_uid)
+        owner = account_name(cluster.stat().st_uid)
         raise WarehouseError(f"{cluster} belongs to the account {owner}") from None
     if version != SERVER_MAJOR:
         raise WarehouseError(
             f"{cluster} was written by PostgreSQL {version}, and this Atlas runs {SERVER_MAJOR}"
         )
     if cluster.stat().st_uid != account.uid:
-        owner = _account_name(cluster.stat().st_uid)
+        owner = account_name(cluster.stat().st_uid)
         raise WarehouseError(f"{cluster} belongs to the account {owner}")
 
 
-def _configure(cluster: Path, socket_dir: Path, account: _Account) -> None:
+def _configure(cluster: Path, socket_dir: Path, account: Account) -> None:
     """Write `atlas.conf`: tuned for one node; what ALTER SYSTEM sets wins over it."""
     quoted_dir = str(socket_dir).replace('"', '""').replace("'", "''")
     settings = {
@@ -183,7 +178,7 @@ def _configure(cluster: Path, socket_dir: Path, account: _Account) -> None:
     fresh.replace(cluster / "atlas.conf")
 
 
-def _launch(cluster: Path, account: _Account) -> None:
+def _launch(cluster: Path, account: Account) -> None:
     log = _server_log(cluster)
     if log.exists() and log.stat().st_size > BIGGEST_LOG:
         log.replace(log.with_suffix(".log.1"))
@@ -286,7 +281,7 @@ def _database_url(socket_dir: str) -> str:
     return f"postgresql://postgres@/{DATABASE}?host={host}&port=5432"
 
 
-def _socket_dir(data_dir: Path, account: _Account) -> Path:
+def _socket_dir(data_dir: Path, account: Account) -> Path:
     """A directory for the socket that only the server's account enters.
 
     It lies in the data directory; where that path is too long for a socket, or has a comma (which
@@ -306,62 +301,17 @@ def _socket_dir(data_dir: Path, account: _Account) -> Path:
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid:
         raise WarehouseError(
-            f"{directory} should be a directory of the account {_account_name(account.uid)}"
+            f"{directory} should be a directory of the account {account_name(account.uid)}"
         )
     if os.geteuid() in (0, account.uid):
         directory.chmod(0o700)
-    _open_path(directory, account)
+    open_path(directory, account)
     return directory
 
 
 def _fits_socket(directory: Path) -> bool:
     path = str(directory / ".s.PGSQL.5432")
     return len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and "," not in path
-
-
-def _account(cluster: Path) -> _Account:
-    """Our own account; for root, that of the data, and an unprivileged one for new data."""
-    if os.geteuid() != 0:
-        return _Account(os.geteuid(), os.getegid(), switch=False)
-    if cluster.exists() and cluster.stat().st_uid != 0:
-        owner = cluster.stat()
-        return _Account(owner.st_uid, owner.st_gid, switch=True)
-    entry = _server_account()
-    return _Account(entry.pw_uid, entry.pw_gid, switch=True)
-
-
-def _server_account() -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam(SERVER_ACCOUNT)
-    except KeyError:
-        pass
-    home = ("--no-create-home", "--home-dir", "/nonexistent")
-    command = ("useradd", "--system", *home, "--shell", "/usr/sbin/nologin", SERVER_ACCOUNT)
-    try:
-        subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
-        return pwd.getpwnam(SERVER_ACCOUNT)  # another process may have been first
-    except (OSError, KeyError):
-        raise WarehouseError(
-            "PostgreSQL does not run as root, and the account pgserver could not be created:"
-            " create it, or run Atlas as an ordinary user"
-        ) from None
-
-
-def _account_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def _open_path(path: Path, account: _Account) -> None:
-    """As root, let the server's account pass through the parents of a path: o+x, nothing more."""
-    if not account.switch:
-        return
-    for parent in path.parents:
-        found = parent.stat()
-        if found.st_uid != account.uid and not found.st_mode & stat.S_IXOTH:
-            parent.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
 
 
 def _binaries() -> Path:
@@ -373,7 +323,7 @@ def _binaries() -> Path:
     return Path(spec.submodule_search_locations[0]).resolve() / f"pginstall{SERVER_MAJOR}" / "bin"
 
 
-def _run(program: str, options: Sequence[str], account: _Account, slow: str) -> None:
+def _run(program: str, options: Sequence[str], account: Account, slow: str) -> None:
     """Run a program of the wheel as the server's account; say ``slow`` once it takes long."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
     process = subprocess.Popen(
