@@ -1,0 +1,89 @@
+"""`atlas`: what Dagster's own command line does not do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from dotenv import load_dotenv
+
+from atlas_dagster import embedded_postgres
+from atlas_dagster.errors import AtlasError, ConfigError
+from atlas_dagster.settings import Settings, load_settings
+from atlas_dagster.warehouse import connect, migrate, resolve_url
+
+NOT_RUNNING_EXIT_CODE = 3  # as `pg_ctl status`
+
+
+def main() -> None:
+    """Run the command line; an AtlasError becomes one line on stderr and exit code 1."""
+    load_dotenv(Path.cwd() / ".env")
+    try:
+        atlas()
+    except AtlasError as error:
+        click.echo(f"atlas: {error}", err=True)
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="atlas-dagster")
+def atlas() -> None:
+    """Airbyte connections as Dagster assets, in Postgres layers."""
+
+
+@atlas.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dev(arguments: tuple[str, ...]) -> None:
+    """Dagster's UI and daemon; ARGUMENTS go to `dagster dev`."""
+    project = Path.cwd()
+    if not (project / "dagster.yaml").is_file():
+        raise ConfigError(f"{project} has no dagster.yaml: run atlas in the project's directory")
+    with connect(resolve_url(load_settings())) as connection:
+        migrate(connection)
+    command = [sys.executable, "-m", "dagster", "dev", *arguments]
+    os.execve(sys.executable, command, {"DAGSTER_HOME": str(project), **os.environ})
+
+
+@atlas.group()
+def postgres() -> None:
+    """The embedded PostgreSQL."""
+
+
+@postgres.command()
+def start() -> None:
+    """Start it, unless it runs, and print its URL."""
+    click.echo(embedded_postgres.start(_embedded_settings().data_dir))
+
+
+@postgres.command()
+def url() -> None:
+    """Print its URL, for psql and other clients; starts it, unless it runs."""
+    click.echo(embedded_postgres.start(_embedded_settings().data_dir))
+
+
+@postgres.command()
+def stop() -> None:
+    """Stop it, after what it holds is safe on disk."""
+    stopped = embedded_postgres.stop(load_settings().data_dir)
+    click.echo("PostgreSQL is stopped" if stopped else "PostgreSQL was not running")
+
+
+@postgres.command()
+def status() -> None:
+    """Say whether it runs; exit code 3 where it does not."""
+    if not embedded_postgres.is_running(load_settings().data_dir):
+        click.echo("PostgreSQL is not running")
+        sys.exit(NOT_RUNNING_EXIT_CODE)
+    click.echo("PostgreSQL is running")
+
+
+def _embedded_settings() -> Settings:
+    settings = load_settings()
+    if settings.warehouse_url:
+        raise ConfigError("ATLAS_WAREHOUSE_URL is set, so the embedded PostgreSQL is not used")
+    return settings
