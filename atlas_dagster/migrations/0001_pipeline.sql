@@ -84,16 +84,16 @@ create table pipeline.connector_state (
 -- Up to which snapshot of the database a landing table has been taken into explore.
 create table pipeline.explore_progress (
     table_name text primary key references pipeline.stream,
-    landing regclass not null,
+    landing oid not null,
     snapshot pg_snapshot not null,
     taken_at timestamptz not null default now()
 );
 
--- With which definition (types, policy) a partition of chart was built.
-create table pipeline.chart_partition (
+-- Under which rules of history (key, ignored columns, time) chart and navigate were built.
+create table pipeline.history_definition (
+    layer text not null check (layer in ('chart', 'navigate')),
     table_name text not null references pipeline.stream,
-    partition date not null,
     definition text not null,
     built_at timestamptz not null default now(),
-    primary key (table_name, partition)
+    primary key (layer, table_name)
 );

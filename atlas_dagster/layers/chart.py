@@ -1,0 +1,115 @@
+"""Chart: every record version typed and validated, a row each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from psycopg import sql
+
+from atlas_dagster.catalog import Stream, Table
+from atlas_dagster.errors import WarehouseError
+from atlas_dagster.layers.chart_sql import (
+    add_column,
+    create_day_index,
+    create_key,
+    create_table,
+    create_version_index,
+    insert_missing,
+    summarize,
+)
+from atlas_dagster.layers.definitions import is_outdated, save_definition
+from atlas_dagster.layers.explore import explore_table
+from atlas_dagster.layers.history_rules import HistoryRules
+from atlas_dagster.warehouse import (
+    PgConnection,
+    identifier,
+    lock_transaction,
+    table_columns,
+    table_exists,
+)
+
+
+@dataclass(frozen=True)
+class ChartResult:
+    """What a build did to a range of days, and what those days now hold.
+
+    ``invalid`` rows have a value that did not fit, or no natural key; ``rebuilt`` says that the
+    whole table was built anew because the rules of history changed.
+    """
+
+    inserted: int
+    rows: int
+    invalid: int
+    rebuilt: bool
+
+
+def chart_table(stream: Stream) -> Table:
+    """The chart table of a stream."""
+    return Table("chart", stream.table_name)
+
+
+def build_chart(
+    connection: PgConnection,
+    stream: Stream,
+    rules: HistoryRules,
+    first: date,
+    last: date,
+    run_id: str,
+) -> ChartResult:
+    """Type the record versions of the days from ``first`` to ``last``, both included.
+
+    One transaction; what is there already stays as it is. Raises WarehouseError where explore has
+    not been loaded.
+    """
+    with connection.transaction():
+        lock_transaction(connection, f"chart/{stream.table_name}")
+        if not table_exists(connection, explore_table(stream)):
+            raise WarehouseError(f"{stream.label}: explore is empty; materialize it first")
+        rebuilt = _drop_outdated(connection, stream, rules)
+        version = connection.info.server_version
+        if table_exists(connection, chart_table(stream)):
+            _add_new_columns(connection, stream)
+            connection.execute("set local enable_nestloop = off")
+            inserted = connection.execute(
+                insert_missing(stream, rules, (first, last), run_id, version)
+            ).rowcount
+        else:
+            days = None if rebuilt else (first, last)
+            inserted = _first_build(connection, stream, rules, days, run_id)
+        row = connection.execute(summarize(stream, (first, last))).fetchone()
+        assert row is not None
+    return ChartResult(inserted, rows=int(row[0]), invalid=int(row[1]), rebuilt=rebuilt)
+
+
+def _first_build(
+    connection: PgConnection,
+    stream: Stream,
+    rules: HistoryRules,
+    days: tuple[date, date] | None,
+    run_id: str,
+) -> int:
+    connection.execute(create_table(stream))
+    version = connection.info.server_version
+    inserted = connection.execute(insert_missing(stream, rules, days, run_id, version)).rowcount
+    connection.execute(create_key(stream))
+    connection.execute(create_version_index(stream))
+    connection.execute(create_day_index(stream))
+    connection.execute(sql.SQL("analyze {}").format(identifier(chart_table(stream))))
+    save_definition(connection, chart_table(stream), rules)
+    return inserted
+
+
+def _drop_outdated(connection: PgConnection, stream: Stream, rules: HistoryRules) -> bool:
+    """Drop a chart that was built under other rules of history; navigate follows by itself."""
+    if not is_outdated(connection, chart_table(stream), rules):
+        return False
+    connection.execute(sql.SQL("drop table if exists {}").format(identifier(chart_table(stream))))
+    return True
+
+
+def _add_new_columns(connection: PgConnection, stream: Stream) -> None:
+    present = table_columns(connection, chart_table(stream))
+    for column in stream.columns:
+        if column.layer not in present:
+            connection.execute(add_column(chart_table(stream), column))

@@ -1,0 +1,75 @@
+"""What of a stream is key, content and time: the rules of its history, against its columns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from atlas_dagster.catalog import Column, ColumnType, Stream
+from atlas_dagster.config import StreamRules
+from atlas_dagster.errors import ConfigError
+
+CDC_PREFIX = "_ab_cdc_"
+CDC_DELETED_AT = "_ab_cdc_deleted_at"
+CDC_SEQUENCES = ("_ab_cdc_lsn", "_ab_cdc_cursor")
+TIME_TYPES = (ColumnType.TIMESTAMPTZ, ColumnType.TIMESTAMP, ColumnType.DATE)
+
+
+@dataclass(frozen=True)
+class HistoryRules:
+    """The rules of a stream's history.
+
+    ``key`` holds property paths; where it is empty, a whole record is its own key. ``ignored``
+    properties are not compared; neither are those in which a CDC source tells of itself
+    (``_ab_cdc_…``). ``time`` is None where the extraction time counts. ``sequence`` orders
+    versions of one instant, ``deleted`` marks a deletion when it is not null.
+    """
+
+    key: tuple[tuple[str, ...], ...]
+    ignored: frozenset[str]
+    time: Column | None
+    sequence: Column | None
+    deleted: Column | None
+
+    @property
+    def definition(self) -> str:
+        """A digest of what decides a history; where it changes, the history must be rebuilt."""
+        facts = [self.key, sorted(self.ignored), self.time.name if self.time else None]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+    def compares(self, column: Column) -> bool:
+        """Whether a change of this column opens a new segment."""
+        return column.name not in self.ignored and not column.name.startswith(CDC_PREFIX)
+
+
+def history_rules(stream: Stream, rules: StreamRules) -> HistoryRules:
+    """Resolve ``config/atlas.yaml`` against a stream's columns.
+
+    Raises ConfigError naming the stream and the column that is missing or of a wrong type.
+    """
+    key = rules.natural_key or stream.primary_key
+    for path in key:
+        _existing(stream, path[0], "natural_key")
+    time = _existing(stream, rules.time_column, "time_column") if rules.time_column else None
+    if time is not None and time.type not in TIME_TYPES:
+        raise ConfigError(
+            f"{stream.label}: time_column {time.name!r}: expected a date or a timestamp,"
+            f" found {time.type.value}"
+        )
+    sequences = (stream.column(name) for name in CDC_SEQUENCES)
+    return HistoryRules(
+        key=key,
+        ignored=rules.ignore,
+        time=time,
+        sequence=next((column for column in sequences if column), None),
+        deleted=stream.column(CDC_DELETED_AT),
+    )
+
+
+def _existing(stream: Stream, name: str, what: str) -> Column:
+    column = stream.column(name)
+    if column is None:
+        known = ", ".join(c.name for c in stream.columns) or "none"
+        raise ConfigError(f"{stream.label}: {what} {name!r} is not a column; its columns: {known}")
+    return column

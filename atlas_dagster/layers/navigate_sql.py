@@ -1,0 +1,357 @@
+"""The SQL of navigate, rule by rule (README, "How history is built")."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from psycopg import sql
+
+from atlas_dagster.catalog import Stream
+from atlas_dagster.layers.chart_sql import column_definitions
+from atlas_dagster.names import bounded_identifier
+
+# The last version of an instant decides it: by the source's own sequence, a deletion after an
+# upsert, then the raw id by code point.
+_DECIDING = sql.SQL(
+    """_atlas_natural_key, _atlas_instant,
+            _atlas_sequence desc nulls last, _atlas_deleted desc, _airbyte_raw_id desc"""
+)
+
+
+def create_table(stream: Stream) -> sql.Composed:
+    """SQL: the navigate table, without its indexes."""
+    return sql.SQL(
+        """
+        create table {table} (
+            {columns}
+            _atlas_surrogate_key uuid not null,
+            _atlas_natural_key text collate "C" not null,
+            _atlas_valid_from timestamptz not null,
+            _atlas_valid_to timestamptz,
+            _atlas_is_current boolean not null generated always as (_atlas_valid_to is null) stored,
+            _atlas_closed_by text check (_atlas_closed_by in ('update', 'delete')),
+            _atlas_row_hash bigint not null,
+            _airbyte_raw_id text collate "C" not null,
+            _atlas_run_id text not null,
+            check (_atlas_valid_to > _atlas_valid_from),
+            check ((_atlas_valid_to is null) = (_atlas_closed_by is null))
+        ) with (fillfactor = 90)
+        """
+    ).format(table=_navigate(stream), columns=column_definitions(stream.columns))
+
+
+def create_key(stream: Stream) -> sql.Composed:
+    """SQL: a key opens at most one segment at an instant."""
+    return sql.SQL("alter table {} add primary key (_atlas_natural_key, _atlas_valid_from)").format(
+        _navigate(stream)
+    )
+
+
+def create_current_index(stream: Stream) -> sql.Composed:
+    """SQL: a key has at most one current segment."""
+    return sql.SQL(
+        "create unique index on {} (_atlas_natural_key) where _atlas_valid_to is null"
+    ).format(_navigate(stream))
+
+
+def create_current_view(stream: Stream) -> sql.Composed:
+    """SQL: the view of current rows beside the table."""
+    return sql.SQL(
+        "create or replace view {} as select * from {} where _atlas_valid_to is null"
+    ).format(sql.Identifier("navigate", current_view_name(stream)), _navigate(stream))
+
+
+def current_view_name(stream: Stream) -> str:
+    """The name of the view of current rows."""
+    return bounded_identifier(f"{stream.table_name}_current")
+
+
+def insert_whole_history(stream: Stream, run_id: str) -> sql.Composed:
+    """SQL: fill an empty navigate from all of chart."""
+    return sql.SQL(
+        """
+        with version as (
+            {versions}
+        ),
+        change as (
+            select
+                natural_key,
+                instant,
+                state,
+                raw_id,
+                lag(state) over (partition by natural_key order by instant) as state_before
+            from version
+        ),
+        segment as (
+            select
+                natural_key,
+                instant as valid_from,
+                state,
+                raw_id,
+                lead(instant) over later as valid_to,
+                lead(state) over later as next_state
+            from change
+            where state is distinct from state_before
+            window later as (partition by natural_key order by instant)
+        )
+        {insert}
+        where segment.state is not null
+        """
+    ).format(
+        versions=_versions(sql.SQL("{} as chart").format(_chart(stream)), sql.SQL("true")),
+        insert=_insert(stream, run_id, sql.SQL("segment")),
+    )
+
+
+def create_day_versions(stream: Stream, days: tuple[date, date]) -> sql.Composed:
+    """SQL: what the versions of some days say, one version an instant."""
+    return sql.SQL("create temporary table day_version on commit drop as {}").format(
+        _versions(
+            sql.SQL("{} as chart").format(_chart(stream)),
+            sql.SQL("chart._atlas_partition between {} and {}").format(
+                sql.Literal(days[0]), sql.Literal(days[1])
+            ),
+        )
+    )
+
+
+def create_changed_keys(stream: Stream) -> sql.Composed:
+    """SQL: the keys of which navigate says something else than the days' versions, and since when.
+
+    Where navigate already says the same at a version's instant, that version changes nothing.
+    """
+    return sql.SQL(
+        """
+        create temporary table changed on commit drop as
+        select version.natural_key, min(version.instant) as since
+        from day_version as version
+        left join {navigate} as navigate
+            on navigate._atlas_natural_key = version.natural_key
+            and navigate._atlas_valid_from <= version.instant
+            and (navigate._atlas_valid_to is null or version.instant < navigate._atlas_valid_to)
+        where version.state is distinct from navigate._atlas_row_hash
+            or (
+                navigate._atlas_valid_from = version.instant
+                and navigate._airbyte_raw_id <> version.raw_id
+            )
+        group by version.natural_key
+        """
+    ).format(navigate=_navigate(stream))
+
+
+def create_target(stream: Stream) -> sql.Composed:
+    """SQL: the segments that the changed keys should have from then on, beside the stored ones.
+
+    The first row of a key may be the segment that is open just before: only its end can change.
+    """
+    return sql.SQL(
+        """
+        create temporary table target on commit drop as
+        with version as (
+            {versions}
+        ),
+        open_before as (
+            select
+                changed.natural_key,
+                navigate._atlas_valid_from as valid_from,
+                navigate._atlas_row_hash as state,
+                navigate._airbyte_raw_id as raw_id
+            from changed
+            join {navigate} as navigate
+                on navigate._atlas_natural_key = changed.natural_key
+                and navigate._atlas_valid_from < changed.since
+                and (
+                    navigate._atlas_valid_to is null
+                    or navigate._atlas_valid_to >= changed.since
+                )
+        ),
+        history as (
+            select natural_key, instant, state, raw_id from version
+            union all
+            select natural_key, valid_from, state, raw_id from open_before
+        ),
+        change as (
+            select
+                *,
+                lag(state) over (partition by natural_key order by instant) as state_before
+            from history
+        ),
+        segment as (
+            select
+                natural_key,
+                instant as valid_from,
+                state,
+                raw_id,
+                lead(instant) over later as valid_to,
+                lead(state) over later as next_state
+            from change
+            where state is distinct from state_before
+            window later as (partition by natural_key order by instant)
+        )
+        select
+            segment.*,
+            stored._airbyte_raw_id is not null as is_stored,
+            stored._atlas_valid_to as stored_valid_to,
+            stored._atlas_closed_by as stored_closed_by
+        from segment
+        left join {navigate} as stored
+            on stored._atlas_natural_key = segment.natural_key
+            and stored._atlas_valid_from = segment.valid_from
+            and stored._airbyte_raw_id = segment.raw_id
+            and stored._atlas_row_hash = segment.state
+        where segment.state is not null
+        """
+    ).format(
+        versions=_versions(
+            sql.SQL(
+                """changed
+            join {} as chart
+                on chart._atlas_natural_key = changed.natural_key
+                and chart._atlas_instant >= changed.since"""
+            ).format(_chart(stream)),
+            sql.SQL("true"),
+        ),
+        navigate=_navigate(stream),
+    )
+
+
+def delete_segments(stream: Stream) -> sql.Composed:
+    """SQL: drop the segments that should not be; counts them, and those that were current."""
+    return sql.SQL(
+        """
+        with gone as (
+            delete from {navigate} as navigate
+            using changed
+            where navigate._atlas_natural_key = changed.natural_key
+                and navigate._atlas_valid_from >= changed.since
+                and not exists (
+                    select from target
+                    where target.is_stored
+                        and target.natural_key = navigate._atlas_natural_key
+                        and target.valid_from = navigate._atlas_valid_from
+                )
+            returning navigate._atlas_valid_to is null as was_current
+        )
+        select count(*), count(*) filter (where was_current) from gone
+        """
+    ).format(navigate=_navigate(stream))
+
+
+def move_ends(stream: Stream, run_id: str) -> sql.Composed:
+    """SQL: close and reopen segments that stay; counts both."""
+    return sql.SQL(
+        """
+        with moved as (
+            update {navigate} as navigate
+            set
+                _atlas_valid_to = target.valid_to,
+                _atlas_closed_by = {closed_by},
+                _atlas_run_id = {run_id}
+            from target
+            where target.is_stored
+                and navigate._atlas_natural_key = target.natural_key
+                and navigate._atlas_valid_from = target.valid_from
+                and (target.stored_valid_to, target.stored_closed_by)
+                    is distinct from (target.valid_to, {closed_by})
+            returning target.stored_valid_to is null as was_current,
+                target.valid_to is null as is_current
+        )
+        select
+            count(*) filter (where was_current and not is_current),
+            count(*) filter (where is_current and not was_current)
+        from moved
+        """
+    ).format(
+        navigate=_navigate(stream),
+        closed_by=_closed_by(sql.SQL("target")),
+        run_id=sql.Literal(run_id),
+    )
+
+
+def insert_segments(stream: Stream, run_id: str) -> sql.Composed:
+    """SQL: add the segments that are missing; counts them, and those that are current."""
+    return sql.SQL(
+        """
+        with opened as (
+            {insert}
+            where not segment.is_stored
+            returning _atlas_valid_to is null as is_current
+        )
+        select count(*), count(*) filter (where is_current) from opened
+        """
+    ).format(insert=_insert(stream, run_id, sql.SQL("target as segment")))
+
+
+def _versions(source: sql.Composable, wanted: sql.Composable) -> sql.Composed:
+    """SQL: one version per key and instant; ``state`` hashes its content, NULL for a deletion."""
+    return sql.SQL(
+        """
+        select distinct on (_atlas_natural_key, _atlas_instant)
+            _atlas_natural_key as natural_key,
+            _atlas_instant as instant,
+            case when not _atlas_deleted then _atlas_row_hash end as state,
+            _airbyte_raw_id as raw_id
+        from {source}
+        where _atlas_natural_key is not null and {wanted}
+        order by {deciding}
+        """
+    ).format(source=source, wanted=wanted, deciding=_DECIDING)
+
+
+def _insert(stream: Stream, run_id: str, segments: sql.Composable) -> sql.Composed:
+    """SQL: segments into navigate, their business columns from the version that opened each."""
+    layer_columns = [sql.Identifier(column.layer) for column in stream.columns]
+    return sql.SQL(
+        """insert into {navigate} (
+            {columns}
+            _atlas_surrogate_key,
+            _atlas_natural_key,
+            _atlas_valid_from,
+            _atlas_valid_to,
+            _atlas_closed_by,
+            _atlas_row_hash,
+            _airbyte_raw_id,
+            _atlas_run_id
+        )
+        select
+            {chart_columns}
+            md5(
+                {label} || ' ' || extract(epoch from segment.valid_from) || ' '
+                || segment.natural_key
+            )::uuid,
+            segment.natural_key,
+            segment.valid_from,
+            segment.valid_to,
+            {closed_by},
+            segment.state,
+            segment.raw_id,
+            {run_id}
+        from {segments}
+        join {chart} as chart on chart._airbyte_raw_id = segment.raw_id"""
+    ).format(
+        navigate=_navigate(stream),
+        columns=sql.SQL("").join(sql.SQL("{}, ").format(name) for name in layer_columns),
+        chart_columns=sql.SQL("").join(
+            sql.SQL("chart.{}, ").format(name) for name in layer_columns
+        ),
+        label=sql.Literal(stream.label),
+        closed_by=_closed_by(sql.SQL("segment")),
+        run_id=sql.Literal(run_id),
+        segments=segments,
+        chart=_chart(stream),
+    )
+
+
+def _closed_by(segment: sql.Composable) -> sql.Composed:
+    return sql.SQL(
+        "case when {0}.valid_to is null then null"
+        " when {0}.next_state is null then 'delete' else 'update' end"
+    ).format(segment)
+
+
+def _chart(stream: Stream) -> sql.Identifier:
+    return sql.Identifier("chart", stream.table_name)
+
+
+def _navigate(stream: Stream) -> sql.Identifier:
+    return sql.Identifier("navigate", stream.table_name)
