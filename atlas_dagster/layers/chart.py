@@ -18,9 +18,9 @@ from atlas_dagster.layers.chart_sql import (
     insert_missing,
     summarize,
 )
-from atlas_dagster.layers.definitions import is_outdated, save_definition
 from atlas_dagster.layers.explore import explore_table
 from atlas_dagster.layers.history_rules import HistoryRules
+from atlas_dagster.layers.layer_tables import RowCount, add_rows, is_outdated, start_table
 from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
@@ -32,7 +32,7 @@ from atlas_dagster.warehouse import (
 
 @dataclass(frozen=True)
 class ChartResult:
-    """What a build did to a range of days, and what those days now hold.
+    """What a build did to a range of days, what those days now hold, and the table in all.
 
     ``invalid`` rows have a value that did not fit, or no natural key; ``rebuilt`` says that the
     whole table was built anew because the rules of history changed.
@@ -41,6 +41,7 @@ class ChartResult:
     inserted: int
     rows: int
     invalid: int
+    total: int
     rebuilt: bool
 
 
@@ -74,12 +75,18 @@ def build_chart(
             inserted = connection.execute(
                 insert_missing(stream, rules, (first, last), run_id, version)
             ).rowcount
+            added = RowCount(inserted, None)
+            count = add_rows(connection, chart_table(stream), added)
         else:
             days = None if rebuilt else (first, last)
             inserted = _first_build(connection, stream, rules, days, run_id)
+            added = RowCount(inserted, None)
+            count = start_table(connection, chart_table(stream), rules.definition, added)
         row = connection.execute(summarize(stream, (first, last))).fetchone()
         assert row is not None
-    return ChartResult(inserted, rows=int(row[0]), invalid=int(row[1]), rebuilt=rebuilt)
+    return ChartResult(
+        inserted, rows=int(row[0]), invalid=int(row[1]), total=count.rows, rebuilt=rebuilt
+    )
 
 
 def _first_build(
@@ -96,7 +103,6 @@ def _first_build(
     connection.execute(create_version_index(stream))
     connection.execute(create_day_index(stream))
     connection.execute(sql.SQL("analyze {}").format(identifier(chart_table(stream))))
-    save_definition(connection, chart_table(stream), rules)
     return inserted
 
 

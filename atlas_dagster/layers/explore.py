@@ -11,6 +11,7 @@ from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.errors import WarehouseError
+from atlas_dagster.layers.layer_tables import RowCount, add_rows, start_table
 from atlas_dagster.names import POSTGRES_NAME_BYTES
 from atlas_dagster.warehouse import (
     PgConnection,
@@ -31,9 +32,13 @@ AIRBYTE_COLUMNS = (
 
 @dataclass(frozen=True)
 class ExploreResult:
-    """What one load took from landing: new record versions by the UTC day they belong to."""
+    """What one load took from landing: new record versions by the UTC day they belong to.
+
+    ``total`` is what explore holds in all.
+    """
 
     days: Mapping[date, int]
+    total: int
 
     @property
     def rows(self) -> int:
@@ -59,10 +64,14 @@ def load_explore(connection: PgConnection, stream: Stream, run_id: str) -> Explo
         snapshot = _snapshot(connection)
         if table_exists(connection, explore_table(stream)):
             days = _insert(connection, stream, columns, run_id, since)
+            added = RowCount(sum(days.values()), None)
+            count = add_rows(connection, explore_table(stream), added)
         else:
             days = _first_load(connection, stream, columns, run_id)
+            added = RowCount(sum(days.values()), None)
+            count = start_table(connection, explore_table(stream), "", added)
         _save_progress(connection, stream, snapshot)
-    return ExploreResult(days)
+    return ExploreResult(days, total=count.rows)
 
 
 def _first_load(

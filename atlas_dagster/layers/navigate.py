@@ -12,8 +12,8 @@ from atlas_dagster.errors import WarehouseError
 from atlas_dagster.layers import navigate_sql
 from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.chart_sql import add_column
-from atlas_dagster.layers.definitions import is_outdated, save_definition
 from atlas_dagster.layers.history_rules import HistoryRules
+from atlas_dagster.layers.layer_tables import RowCount, add_rows, is_outdated, start_table
 from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
@@ -25,15 +25,16 @@ from atlas_dagster.warehouse import (
 
 @dataclass(frozen=True)
 class NavigateResult:
-    """What a build did: segments opened, closed, reopened and removed.
+    """What a build did: segments opened, closed, reopened and removed; and the table in all.
 
-    The last two are above zero only where late versions correct what was known before.
+    Segments are reopened and removed only where late versions correct what was known before.
     """
 
     opened: int
     closed: int
     reopened: int
     removed: int
+    count: RowCount
     rebuilt: bool
 
 
@@ -75,13 +76,16 @@ def _build_all(
     rebuilt = table_exists(connection, navigate_table(stream))
     connection.execute(sql.SQL("drop table if exists {} cascade").format(table))
     connection.execute(navigate_sql.create_table(stream))
-    opened = connection.execute(navigate_sql.insert_whole_history(stream, run_id)).rowcount
+    connection.execute(navigate_sql.insert_whole_history(stream, run_id))
     connection.execute(navigate_sql.create_key(stream))
     connection.execute(navigate_sql.create_current_index(stream))
     connection.execute(navigate_sql.create_current_view(stream))
     connection.execute(sql.SQL("analyze {}").format(table))
-    save_definition(connection, navigate_table(stream), rules)
-    return NavigateResult(opened, closed=0, reopened=0, removed=0, rebuilt=rebuilt)
+    rows, current = _counts(connection, navigate_sql.count_segments(stream))
+    count = start_table(
+        connection, navigate_table(stream), rules.definition, RowCount(rows, current)
+    )
+    return NavigateResult(rows, rows - current, reopened=0, removed=0, count=count, rebuilt=rebuilt)
 
 
 def _apply_days(
@@ -89,16 +93,17 @@ def _apply_days(
 ) -> NavigateResult:
     connection.execute(navigate_sql.create_day_versions(stream, days))
     connection.execute("analyze day_version")
-    changed = connection.execute(navigate_sql.create_changed_keys(stream)).rowcount
-    if changed == 0:
-        return NavigateResult(opened=0, closed=0, reopened=0, removed=0, rebuilt=False)
-    connection.execute("analyze changed")
-    connection.execute(navigate_sql.create_target(stream))
-    connection.execute("analyze target")
-    removed, _ = _counts(connection, navigate_sql.delete_segments(stream))
-    closed, reopened = _counts(connection, navigate_sql.move_ends(stream, run_id))
-    opened, _ = _counts(connection, navigate_sql.insert_segments(stream, run_id))
-    return NavigateResult(opened, closed, reopened, removed, rebuilt=False)
+    removed = removed_current = closed = reopened = opened = opened_current = 0
+    if connection.execute(navigate_sql.create_changed_keys(stream)).rowcount:
+        connection.execute("analyze changed")
+        connection.execute(navigate_sql.create_target(stream))
+        connection.execute("analyze target")
+        removed, removed_current = _counts(connection, navigate_sql.delete_segments(stream))
+        closed, reopened = _counts(connection, navigate_sql.move_ends(stream, run_id))
+        opened, opened_current = _counts(connection, navigate_sql.insert_segments(stream, run_id))
+    change = RowCount(opened - removed, opened_current - removed_current + reopened - closed)
+    count = add_rows(connection, navigate_table(stream), change)
+    return NavigateResult(opened, closed, reopened, removed, count=count, rebuilt=False)
 
 
 def _counts(connection: PgConnection, query: sql.Composed) -> tuple[int, int]:

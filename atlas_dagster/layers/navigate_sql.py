@@ -103,6 +103,13 @@ def insert_whole_history(stream: Stream, run_id: str) -> sql.Composed:
     )
 
 
+def count_segments(stream: Stream) -> sql.Composed:
+    """SQL: segments, and those that are current."""
+    return sql.SQL(
+        "select count(*), count(*) filter (where _atlas_valid_to is null) from {}"
+    ).format(_navigate(stream))
+
+
 def create_day_versions(stream: Stream, days: tuple[date, date]) -> sql.Composed:
     """SQL: what the versions of some days say, one version an instant."""
     return sql.SQL("create temporary table day_version on commit drop as {}").format(

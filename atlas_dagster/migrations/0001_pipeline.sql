@@ -89,11 +89,13 @@ create table pipeline.explore_progress (
     taken_at timestamptz not null default now()
 );
 
--- Under which rules of history (key, ignored columns, time) chart and navigate were built.
-create table pipeline.history_definition (
-    layer text not null check (layer in ('chart', 'navigate')),
+-- Under which rules of history (key, ignored columns, time) a layer's table was built; its rows.
+create table pipeline.layer_table (
+    layer text not null check (layer in ('explore', 'chart', 'navigate')),
     table_name text not null references pipeline.stream,
     definition text not null,
+    rows bigint not null check (rows >= 0),
+    current_rows bigint check (current_rows between 0 and rows),
     built_at timestamptz not null default now(),
     primary key (layer, table_name)
 );

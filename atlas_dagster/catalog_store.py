@@ -1,0 +1,51 @@
+"""The catalog of each connection as of its last sync, kept in ``pipeline.catalog``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from atlas_dagster.catalog import Connection, Stream, parse_connection
+from atlas_dagster.errors import WarehouseError
+from atlas_dagster.warehouse import PgConnection
+
+
+def save_catalog(
+    connection: PgConnection,
+    slug: str,
+    details: Mapping[str, Any],
+    destination: Mapping[str, Any],
+) -> None:
+    """Keep the answers of `connections/get` and `destinations/{id}` for the layers."""
+    connection.execute(
+        """
+        insert into pipeline.catalog (connection_id, connection, details, destination)
+        values (%s, %s, %s, %s)
+        on conflict (connection_id) do update
+        set connection = excluded.connection, details = excluded.details,
+            destination = excluded.destination, fetched_at = now()
+        """,
+        (details["connectionId"], slug, Jsonb(details), Jsonb(destination)),
+    )
+
+
+def load_connection(connection: PgConnection, slug: str) -> Connection:
+    """The connection as of its last sync; raises WarehouseError where it never was synced."""
+    row = connection.execute(
+        "select details, destination from pipeline.catalog where connection = %s", (slug,)
+    ).fetchone()
+    if row is None:
+        raise WarehouseError(
+            f"connection {slug} has not been synced yet; materialize airbyte/{slug}"
+        )
+    return parse_connection(row[0], row[1], slug)
+
+
+def load_stream(connection: PgConnection, slug: str, stream: str) -> Stream:
+    """A stream as of its connection's last sync; raises WarehouseError where it is not in there."""
+    known = {s.slug: s for s in load_connection(connection, slug).streams}
+    if stream not in known:
+        raise WarehouseError(f"stream {slug}/{stream} was not part of the connection's last sync")
+    return known[stream]

@@ -1,0 +1,61 @@
+"""What Atlas knows of a layer's table: the rules it was built under, and how many rows it has.
+
+The counts change in the transaction that changes the rows, so that nobody has to count a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from atlas_dagster.catalog import Table
+from atlas_dagster.layers.history_rules import HistoryRules
+from atlas_dagster.warehouse import PgConnection
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """Rows of a layer's table; ``current`` is None except in navigate."""
+
+    rows: int
+    current: int | None
+
+
+def is_outdated(connection: PgConnection, table: Table, rules: HistoryRules) -> bool:
+    """Whether a table was built under other rules of history than these."""
+    row = connection.execute(
+        "select definition from pipeline.layer_table where layer = %s and table_name = %s",
+        (table.schema, table.name),
+    ).fetchone()
+    return row is not None and row[0] != rules.definition
+
+
+def start_table(
+    connection: PgConnection, table: Table, definition: str, count: RowCount
+) -> RowCount:
+    """Record a table that was just built anew."""
+    connection.execute(
+        """
+        insert into pipeline.layer_table (layer, table_name, definition, rows, current_rows)
+        values (%s, %s, %s, %s, %s)
+        on conflict (layer, table_name) do update
+        set definition = excluded.definition, rows = excluded.rows,
+            current_rows = excluded.current_rows, built_at = now()
+        """,
+        (table.schema, table.name, definition, count.rows, count.current),
+    )
+    return count
+
+
+def add_rows(connection: PgConnection, table: Table, change: RowCount) -> RowCount:
+    """Add to the counts of a table, and return what they are now."""
+    row = connection.execute(
+        """
+        update pipeline.layer_table
+        set rows = rows + %s, current_rows = current_rows + %s
+        where layer = %s and table_name = %s
+        returning rows, current_rows
+        """,
+        (change.rows, change.current, table.schema, table.name),
+    ).fetchone()
+    assert row is not None, f"{table} is not registered"
+    return RowCount(*row)
