@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import msgspec
 
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.json_schema import ColumnType, column_type, json_object
 from atlas_dagster.names import (
     airbyte_columns,
-    airbyte_identifier,
+    airbyte_tables,
     layer_table,
     unique_columns,
     unique_slugs,
 )
-
-_E = TypeVar("_E", bound=Enum)
-
-
-class ColumnType(str, Enum):
-    """The PostgreSQL type that destination-postgres 3.x gives a property.
-
-    Rule: airbytehq/airbyte, load CDK, data/json/JsonSchemaToAirbyteType.kt.
-    """
-
-    TEXT = "varchar"
-    BIGINT = "bigint"
-    NUMERIC = "numeric"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    TIMESTAMPTZ = "timestamp with time zone"
-    TIMESTAMP = "timestamp without time zone"
-    TIMETZ = "time with time zone"
-    TIME = "time without time zone"
-    JSONB = "jsonb"
 
 
 class SyncMode(str, Enum):
@@ -140,6 +124,76 @@ class Connection:
         return next((s for s in self.streams if (s.name, s.namespace) == wanted), None)
 
 
+# What Airbyte answers, as far as it is used here. Its null and its missing fields mean the same.
+_T = TypeVar("_T")
+_Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+_Path: TypeAlias = Annotated[list[str], msgspec.Meta(min_length=1)]
+
+
+class _SelectedField(msgspec.Struct, frozen=True, rename="camel"):
+    field_path: _Path
+
+
+class _SourceStream(msgspec.Struct, frozen=True, rename="camel"):
+    name: _Text
+    namespace: str | None = None
+    json_schema: dict[str, Any] | None = None
+    default_cursor_field: list[str] | None = None
+    source_defined_primary_key: list[_Path] | None = None
+
+
+class _StreamConfig(msgspec.Struct, frozen=True, rename="camel"):
+    sync_mode: SyncMode
+    destination_sync_mode: DestinationMode
+    cursor_field: list[str] | None = None
+    primary_key: list[_Path] | None = None
+    selected: bool | None = None
+    field_selection_enabled: bool | None = None
+    selected_fields: list[_SelectedField] | None = None
+
+
+class _CatalogEntry(msgspec.Struct, frozen=True):
+    stream: _SourceStream
+    config: _StreamConfig
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        return self.stream.name, self.stream.namespace or None
+
+
+class _Catalog(msgspec.Struct, frozen=True):
+    streams: list[_CatalogEntry] = []
+
+
+class _Cron(msgspec.Struct, frozen=True, rename="camel"):
+    cron_expression: str | None = None
+
+
+class _ScheduleData(msgspec.Struct, frozen=True):
+    cron: _Cron | None = None
+
+
+class _ConnectionRead(msgspec.Struct, frozen=True, rename="camel"):
+    connection_id: _Text
+    name: _Text
+    sync_catalog: _Catalog
+    status: str | None = None
+    prefix: str | None = None
+    namespace_definition: str | None = None
+    namespace_format: str | None = None
+    schedule_type: str | None = None
+    schedule_data: _ScheduleData | None = None
+
+
+class _DestinationConfiguration(msgspec.Struct, frozen=True):
+    schema: str | None = None
+
+
+class _Destination(msgspec.Struct, frozen=True, rename="camel"):
+    configuration: _DestinationConfiguration
+    destination_type: str | None = None
+
+
 def parse_connection(
     details: Mapping[str, Any],
     destination: Mapping[str, Any],
@@ -150,182 +204,29 @@ def parse_connection(
     Raises ConfigError naming the connection and the key that is missing or has a wrong type.
     Shapes: Airbyte's configuration API, `ConnectionRead`, and public API, `DestinationResponse`.
     """
-    connection_id = _text(details, "connectionId", "a connection")
-    where = f"connection {details.get('name') or connection_id}"
-    prefix = _optional_text(details, "prefix")
-    default_schema = (
-        _optional_text(_mapping(destination, "configuration", where), "schema") or "public"
-    )
-    catalog = _mapping(details, "syncCatalog", where)
-    selected = [
-        entry
-        for entry in cast("list[Mapping[str, Any]]", catalog.get("streams") or [])
-        if _mapping(entry, "config", where).get("selected", True)
-    ]
-    slugs = stream_slugs([_stream_key(entry, where) for entry in selected])
-    namespace_definition = str(details.get("namespaceDefinition") or "destination")
-    namespace_format = _optional_text(details, "namespaceFormat")
-    streams = tuple(
-        _parse_stream(
-            entry,
-            connection_id=connection_id,
-            connection_slug=slug,
-            slugs=slugs,
-            prefix=prefix,
-            schema_of=lambda namespace: landing_namespace(
-                namespace_definition, namespace_format, namespace, default_schema
-            ),
-        )
-        for entry in selected
-    )
-    _refuse_shared_tables(streams, where)
-    schedule_data = cast("Mapping[str, Any]", details.get("scheduleData") or {})
-    cron = cast("Mapping[str, Any]", schedule_data.get("cron") or {}).get("cronExpression")
+    where = f"connection {details.get('name') or details.get('connectionId') or slug}"
+    read = _convert(details, _ConnectionRead, where)
+    target = _convert(destination, _Destination, f"{where}, destination")
+    entries = [entry for entry in read.sync_catalog.streams if entry.config.selected is not False]
+    landing = _landing_tables(entries, read, target, where)
+    slugs = stream_slugs([entry.key for entry in entries])
+    cron = read.schedule_data.cron if read.schedule_data else None
     return Connection(
-        id=connection_id,
-        name=_text(details, "name", where),
+        id=read.connection_id,
+        name=read.name,
         slug=slug,
-        status=str(details.get("status") or "active"),
-        prefix=prefix,
-        namespace_definition=namespace_definition,
-        namespace_format=namespace_format,
-        schedule_type=str(details.get("scheduleType") or "manual"),
-        cron=cron,
-        destination_type=str(destination.get("destinationType") or ""),
-        streams=streams,
-    )
-
-
-def landing_namespace(
-    definition: str, format_: str, source_namespace: str | None, default: str
-) -> str:
-    """The schema a stream lands in, by the platform's rule (NamespacingMapper)."""
-    if definition == "source":
-        return source_namespace or default
-    if definition in ("customformat", "custom_format"):
-        chosen = format_.replace("${SOURCE_NAMESPACE}", source_namespace or "")
-        return chosen if chosen.strip() else default
-    return default
-
-
-def column_type(schema: object) -> ColumnType:
-    """The column type of a JSON schema property (see ColumnType)."""
-    if not isinstance(schema, Mapping):
-        return ColumnType.JSONB
-    prop = cast("Mapping[str, Any]", schema)
-    if "$ref" in prop:
-        return _well_known_type(str(prop["$ref"]))
-    declared = prop.get("type")
-    types = [declared] if isinstance(declared, str) else list(cast("list[str]", declared or []))
-    real = [t for t in types if t != "null"]
-    if any(key in prop for key in ("oneOf", "anyOf", "allOf")) or len(real) != 1:
-        return ColumnType.JSONB
-    if real[0] == "string":
-        return _string_type(prop)
-    if real[0] == "number":
-        return ColumnType.BIGINT if prop.get("airbyte_type") == "integer" else ColumnType.NUMERIC
-    return {"integer": ColumnType.BIGINT, "boolean": ColumnType.BOOLEAN}.get(
-        real[0], ColumnType.JSONB
-    )
-
-
-def _string_type(prop: Mapping[str, Any]) -> ColumnType:
-    airbyte_type = prop.get("airbyte_type")
-    match prop.get("format"):
-        case "date":
-            return ColumnType.DATE
-        case "date-time":
-            naive = airbyte_type == "timestamp_without_timezone"
-            return ColumnType.TIMESTAMP if naive else ColumnType.TIMESTAMPTZ
-        case "time":
-            naive = airbyte_type == "time_without_timezone"
-            return ColumnType.TIME if naive else ColumnType.TIMETZ
-        case _:
-            return ColumnType.TEXT
-
-
-def _well_known_type(ref: str) -> ColumnType:
-    return {
-        "Boolean": ColumnType.BOOLEAN,
-        "Integer": ColumnType.BIGINT,
-        "Number": ColumnType.NUMERIC,
-        "String": ColumnType.TEXT,
-        "BinaryData": ColumnType.TEXT,
-        "Date": ColumnType.DATE,
-        "TimestampWithTimezone": ColumnType.TIMESTAMPTZ,
-        "TimestampWithoutTimezone": ColumnType.TIMESTAMP,
-        "TimeWithTimezone": ColumnType.TIMETZ,
-        "TimeWithoutTimezone": ColumnType.TIME,
-    }.get(ref.rsplit("/", 1)[-1], ColumnType.JSONB)
-
-
-def parse_columns(
-    json_schema: Mapping[str, Any], selected: Sequence[str] | None
-) -> tuple[Column, ...]:
-    """The columns of a stream: its declared top-level properties, or those that were selected."""
-    properties = cast("Mapping[str, Any]", json_schema.get("properties") or {})
-    required = set(cast("list[str]", json_schema.get("required") or []))
-    names = [name for name in properties if selected is None or name in selected]
-    landing, layer = airbyte_columns(names), unique_columns(names)
-    columns: list[Column] = []
-    for name in names:
-        prop = properties[name]
-        details = cast("Mapping[str, Any]", prop) if isinstance(prop, Mapping) else {}
-        columns.append(
-            Column(
-                name=name,
-                landing=landing[name],
-                layer=layer[name],
-                type=column_type(details),
-                required=name in required,
-                format=details.get("format"),
-                description=details.get("description"),
-            )
-        )
-    return tuple(columns)
-
-
-def _parse_stream(
-    entry: Mapping[str, Any],
-    *,
-    connection_id: str,
-    connection_slug: str,
-    slugs: Mapping[tuple[str, str | None], str],
-    prefix: str,
-    schema_of: Callable[[str | None], str],
-) -> Stream:
-    where = f"connection {connection_slug}"
-    stream, config = _mapping(entry, "stream", where), _mapping(entry, "config", where)
-    name = _text(stream, "name", where)
-    where = f"{where}, stream {name}"
-    namespace = cast("str | None", stream.get("namespace") or None)
-    selected: list[str] | None = None
-    if config.get("fieldSelectionEnabled"):
-        fields = cast("list[Mapping[str, Any]]", config.get("selectedFields") or [])
-        selected = [field["fieldPath"][0] for field in fields]
-    primary_key = config.get("primaryKey") or stream.get("sourceDefinedPrimaryKey") or []
-    cursor = config.get("cursorField") or stream.get("defaultCursorField") or []
-    return Stream(
-        connection_id=connection_id,
-        connection=connection_slug,
-        name=name,
-        namespace=namespace,
-        slug=slugs[(name, namespace)],
-        landing=Table(
-            schema=airbyte_identifier(schema_of(namespace)),
-            name=airbyte_identifier(f"{prefix}{name}"),
+        status=read.status or "active",
+        prefix=_unless_blank(read.prefix),
+        namespace_definition=read.namespace_definition or "destination",
+        namespace_format=_unless_blank(read.namespace_format),
+        schedule_type=read.schedule_type or "manual",
+        cron=cron.cron_expression if cron else None,
+        destination_type=target.destination_type or "",
+        streams=tuple(
+            _stream(entry, read.connection_id, slug, slugs[entry.key], table)
+            for entry, table in zip(entries, landing, strict=True)
         ),
-        sync_mode=_enum(SyncMode, config, "syncMode", where),
-        destination_mode=_enum(DestinationMode, config, "destinationSyncMode", where),
-        cursor=tuple(cursor),
-        primary_key=tuple(tuple(path) for path in primary_key),
-        columns=parse_columns(stream.get("jsonSchema") or {}, selected),
     )
-
-
-def _stream_key(entry: Mapping[str, Any], where: str) -> tuple[str, str | None]:
-    stream = _mapping(entry, "stream", where)
-    return _text(stream, "name", where), stream.get("namespace") or None
 
 
 def stream_slugs(
@@ -338,47 +239,118 @@ def stream_slugs(
     names = [name for name, _ in streams]
     # NUL, which no name has, joins: a dot would make `b` of namespace `a` one with a stream `a.b`.
     spelled = {
-        (name, namespace): name if names.count(name) == 1 else f"{namespace or chr(0)}\0{name}"
+        (name, namespace): name
+        if names.count(name) == 1
+        else f"{namespace or chr(0) + 'default'}\0{name}"
         for name, namespace in streams
     }
     slugs = unique_slugs(list(spelled.values()))
     return {key: slugs[text] for key, text in spelled.items()}
 
 
-def _refuse_shared_tables(streams: Sequence[Stream], where: str) -> None:
-    owners: dict[Table, Stream] = {}
-    for stream in streams:
-        other = owners.setdefault(stream.landing, stream)
-        if other is not stream:
-            raise ConfigError(
-                f"{where}: streams {other.name!r} and {stream.name!r} would both land in"
-                f" {stream.landing}; give one of them another namespace"
+def landing_namespace(
+    definition: str, format_: str, source_namespace: str | None, default: str
+) -> str:
+    """The schema a stream lands in, by the platform's rule (NamespacingMapper)."""
+    if definition == "source":
+        return source_namespace or default
+    if definition in ("customformat", "custom_format"):
+        chosen = format_.replace("${SOURCE_NAMESPACE}", _unless_blank(source_namespace))
+        return chosen if chosen.strip() else default
+    return default
+
+
+def parse_columns(
+    json_schema: Mapping[str, Any], selected: Sequence[str] | None
+) -> tuple[Column, ...]:
+    """The columns of a stream: its declared top-level properties, or those that were selected."""
+    properties = json_object(json_schema.get("properties"))
+    required = json_schema.get("required")
+    names = [name for name in properties if selected is None or name in selected]
+    landing, layer = airbyte_columns(names), unique_columns(names)
+    columns: list[Column] = []
+    for name in names:
+        details = json_object(properties[name])
+        columns.append(
+            Column(
+                name=name,
+                landing=landing[name],
+                layer=layer[name],
+                type=column_type(properties[name]),
+                required=isinstance(required, list) and name in required,
+                format=_text_or_none(details.get("format")),
+                description=_text_or_none(details.get("description")),
             )
+        )
+    return tuple(columns)
 
 
-def _enum(kind: type[_E], config: Mapping[str, Any], key: str, where: str) -> _E:
-    value = config.get(key)
+def _stream(
+    entry: _CatalogEntry, connection_id: str, connection_slug: str, slug: str, landing: Table
+) -> Stream:
+    stream, config = entry.stream, entry.config
+    selected: list[str] | None = None
+    if config.field_selection_enabled:
+        selected = [field.field_path[0] for field in config.selected_fields or []]
+    primary_key = config.primary_key or stream.source_defined_primary_key or []
+    return Stream(
+        connection_id=connection_id,
+        connection=connection_slug,
+        name=stream.name,
+        namespace=stream.namespace or None,
+        slug=slug,
+        landing=landing,
+        sync_mode=config.sync_mode,
+        destination_mode=config.destination_sync_mode,
+        cursor=tuple(config.cursor_field or stream.default_cursor_field or []),
+        primary_key=tuple(tuple(path) for path in primary_key),
+        columns=parse_columns(stream.json_schema or {}, selected),
+    )
+
+
+def _landing_tables(
+    entries: Sequence[_CatalogEntry], read: _ConnectionRead, target: _Destination, where: str
+) -> list[Table]:
+    """The table of each stream; raises ConfigError where two would share one."""
+    default = _unless_blank(target.configuration.schema) or "public"
+    wanted = [
+        (
+            landing_namespace(
+                read.namespace_definition or "destination",
+                _unless_blank(read.namespace_format),
+                entry.stream.namespace,
+                default,
+            ),
+            f"{_unless_blank(read.prefix)}{entry.stream.name}",
+        )
+        for entry in entries
+    ]
+    tables = [Table(schema, name) for schema, name in airbyte_tables(wanted)]
+    owners: dict[Table, str] = {}
+    for entry, table in zip(entries, tables, strict=True):
+        if table in owners:
+            raise ConfigError(
+                f"{where}: streams {owners[table]!r} and {entry.stream.name!r} would both land in"
+                f" {table}; give one of them another namespace"
+            )
+        owners[table] = entry.stream.name
+    return tables
+
+
+def _convert(answer: Mapping[str, Any], kind: type[_T], where: str) -> _T:
+    """Read an answer of Airbyte; raises ConfigError naming the key that is wrong."""
     try:
-        return kind(value)
-    except ValueError:
-        expected = ", ".join(member.value for member in kind)
-        raise ConfigError(f"{where}: {key}: expected one of {expected}, found {value!r}") from None
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).replace("`", "").partition(" - at $")
+        key = path.lstrip(".")
+        reason = re.sub(r"^[A-Z](?=[a-z])", lambda first: first.group().lower(), text)
+        raise ConfigError(f"{where}: {key}: {reason}" if key else f"{where}: {reason}") from None
 
 
-def _mapping(container: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    value = container.get(key)
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: {key}: expected an object, found {type(value).__name__}")
-    return cast("Mapping[str, Any]", value)
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
-def _optional_text(container: Mapping[str, Any], key: str) -> str:
-    value = container.get(key)
-    return value if isinstance(value, str) and value.strip() else ""
-
-
-def _text(container: Mapping[str, Any], key: str, where: str) -> str:
-    value = container.get(key)
-    if not isinstance(value, str) or not value:
-        raise ConfigError(f"{where}: {key}: expected a text, found {value!r}")
-    return value
+def _unless_blank(text: str | None) -> str:
+    return text if text and text.strip() else ""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 from zoneinfo import ZoneInfo
 
-from atlas_dagster.catalog import DestinationMode, SyncMode, Table, stream_slugs
-from atlas_dagster.names import airbyte_identifier, slug
+from atlas_dagster.catalog import DestinationMode, SyncMode, stream_slugs
+from atlas_dagster.names import airbyte_identifier, airbyte_tables, slug
 from atlas_dagster.settings import Settings
 from atlas_dagster.yaml_source import Node, read_yaml, suggestion
 
@@ -292,21 +292,18 @@ def _refuse_shared_slugs(connections: Mapping[str, Node]) -> None:
 def _refuse_shared_tables(
     connections: Sequence[EmbeddedConnection], nodes: Mapping[str, Node]
 ) -> None:
-    owners: dict[Table, str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for connection in connections:
         items = nodes[connection.name].mapping()["streams"].items()
-        for stream, item in zip(connection.streams, items, strict=True):
-            table = _landing_table(connection, stream)
+        names = [f"{connection.prefix}{stream.name}" for stream in connection.streams]
+        tables = airbyte_tables([(connection.namespace, name) for name in names])
+        for item, table in zip(items, tables, strict=True):
             if table in owners:
-                raise item.error(f"would land in {table}, as {owners[table]} does; set a prefix")
+                raise item.error(
+                    f"would land in {'.'.join(table)}, as {owners[table]} does;"
+                    " split them over two connections, or set another prefix"
+                )
             owners[table] = item.path
-
-
-def _landing_table(connection: EmbeddedConnection, stream: EmbeddedStream) -> Table:
-    return Table(
-        airbyte_identifier(connection.namespace),
-        airbyte_identifier(f"{connection.prefix}{stream.name}"),
-    )
 
 
 def _connection_rules(node: Node, connection: EmbeddedConnection | None) -> ConnectionRules:

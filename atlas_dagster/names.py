@@ -9,6 +9,18 @@ from collections.abc import Iterable, Sequence
 
 POSTGRES_NAME_BYTES = 63
 
+# PostgreSQL refuses these as column names, even quoted.
+SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+
+AIRBYTE_COLUMNS = (
+    "_airbyte_raw_id",
+    "_airbyte_extracted_at",
+    "_airbyte_meta",
+    "_airbyte_generation_id",
+)
+
+_RESERVED_COLUMN = re.compile(rf"_+(atlas|airbyte)_|_*({'|'.join(SYSTEM_COLUMNS)})\Z")
+
 
 def slug(name: str) -> str:
     """Reduce a name to ``[a-z0-9_]``, never empty and never with ``__`` in it.
@@ -40,13 +52,15 @@ def unique_slugs(names: Sequence[str]) -> dict[str, str]:
 
 
 def bounded_identifier(name: str) -> str:
-    """Cut a name to PostgreSQL's 63 bytes, with a hash tail so that two long names stay two."""
-    encoded = name.encode()
-    if len(encoded) <= POSTGRES_NAME_BYTES:
+    """A name as PostgreSQL can hold it: 1 to 63 bytes of UTF-8 without NUL.
+
+    What had to be changed gets a hash tail, so that two names stay two.
+    """
+    encoded = name.replace("\0", "").encode(errors="replace")
+    if encoded.decode() == name and 0 < len(encoded) <= POSTGRES_NAME_BYTES:
         return name
     tail = f"_{_digest(name)}"
-    head = encoded[: POSTGRES_NAME_BYTES - len(tail)].decode(errors="ignore")
-    return head + tail
+    return encoded[: POSTGRES_NAME_BYTES - len(tail)].decode(errors="ignore") + tail
 
 
 def layer_table(connection_slug: str, stream_slug: str) -> str:
@@ -57,14 +71,15 @@ def layer_table(connection_slug: str, stream_slug: str) -> str:
 def unique_columns(names: Iterable[str]) -> dict[str, str]:
     """Map source field names to column names that PostgreSQL keeps apart after its cut to 63 bytes.
 
-    A field that would take a name of ours (``_atlas_…``, ``_airbyte_…``) gets a leading ``_``.
+    A field that would take a name of ours (``_atlas_…``), of Airbyte's (``_airbyte_…``) or of
+    PostgreSQL's gets a leading ``_``, and so do those that such a field would clash with then: a
+    field's column does not depend on the order of the fields.
     """
     columns: dict[str, str] = {}
     used: set[str] = set()
     for name in names:
-        column = f"_{name}" if name.startswith(("_atlas_", "_airbyte_")) else name
-        column = bounded_identifier(column.replace("\x00", "") or f"x{_digest(name)}")
-        while column in used:
+        column = bounded_identifier(f"_{name}" if _RESERVED_COLUMN.match(name) else name)
+        while column in used:  # a plain name that looks like the cut form of another
             column = bounded_identifier(f"{column[:40]}_{_digest(name + column)}")
         used.add(column)
         columns[name] = column
@@ -74,11 +89,13 @@ def unique_columns(names: Iterable[str]) -> dict[str, str]:
 def airbyte_identifier(name: str) -> str:
     """The identifier that Airbyte's destination-postgres 3.x makes of a name; case is kept.
 
-    Rule and examples: airbytehq/airbyte, destination-postgres, db/PostgresNamingUtils.kt.
+    Rule and examples: airbytehq/airbyte, destination-postgres, db/PostgresNamingUtils.kt. The
+    tail of a cut name may hold the minus of a negative hash, as Airbyte's does.
     """
     decomposed = unicodedata.normalize("NFKD", name)
     bare = "".join(c for c in decomposed if not unicodedata.category(c).startswith("M"))
-    plain = re.sub(r"[^A-Za-z0-9_]", "_", re.sub(r"\s+", "_", bare))
+    spaced = re.sub(r"\s+", "_", bare, flags=re.ASCII)  # Java's \s is ASCII too
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", spaced)
     if not plain:
         return f"default_name_{_digest(name)}"
     if plain[0].isdigit():
@@ -88,21 +105,37 @@ def airbyte_identifier(name: str) -> str:
     return f"{plain[:54]}_{str(_java_string_hash(plain))[-8:]}"
 
 
+def airbyte_tables(streams: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The table (schema, name) of each stream (namespace, prefixed name), in order.
+
+    Streams that reduce to one table are told apart by a hash, except where they are spelled the
+    same: Airbyte refuses those. Rule: airbytehq/airbyte, load CDK, schema/TableNameResolver.kt.
+    """
+    tables: dict[tuple[str, str], tuple[str, str]] = {}
+    for namespace, name in streams:
+        schema = airbyte_identifier(namespace)
+        table = schema, airbyte_identifier(name)
+        if table in tables.values() and (namespace, name) not in tables:
+            digest = _sha1(f"{schema}&airbyte&{name}")[:3]
+            table = schema, airbyte_identifier(f"{name}_{digest}")
+        tables.setdefault((namespace, name), table)
+    return [tables[stream] for stream in streams]
+
+
 def airbyte_columns(properties: Sequence[str]) -> dict[str, str]:
     """Map property names to landing columns, in order, with Airbyte's suffixes on a clash.
 
-    Rule: airbytehq/airbyte, load CDK, schema/ColumnNameResolver.kt.
+    A property that is called like a column of Airbyte's own or of PostgreSQL's, with which a real
+    destination fails, counts as a clash. Rule: airbytehq/airbyte, load CDK,
+    schema/ColumnNameResolver.kt.
     """
     columns: dict[str, str] = {}
-    used: set[str] = set()
+    used = {*AIRBYTE_COLUMNS, *SYSTEM_COLUMNS}
     for name in properties:
-        base = airbyte_identifier(name)
-        column, attempt = base, 0
+        column, attempt = airbyte_identifier(name), 0
         while column in used:
             attempt += 1
-            column = airbyte_identifier(f"{base}_{attempt}")
-            if column in used and len(base) >= POSTGRES_NAME_BYTES - 3:
-                column = f"{base[:50]}{len(name)}_{attempt}"
+            column = airbyte_identifier(f"{name}_{attempt}")
         used.add(column)
         columns[name] = column
     return columns
@@ -118,3 +151,7 @@ def _java_string_hash(text: str) -> int:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _sha1(text: str) -> str:
+    return hashlib.sha1(text.encode(errors="replace"), usedforsecurity=False).hexdigest()

@@ -40,19 +40,20 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises ConfigError naming the variable that is wrong.
     """
     env = os.environ if environ is None else environ
-    project_dir = Path(env.get("ATLAS_PROJECT_DIR") or Path.cwd()).resolve()
+    project_dir = _path(env, "ATLAS_PROJECT_DIR", Path.cwd(), Path.cwd())
     return Settings(
-        config_dir=_path(env, "ATLAS_CONFIG_DIR", project_dir / "config"),
-        data_dir=_path(env, "ATLAS_DATA_DIR", project_dir / ".atlas"),
+        config_dir=_path(env, "ATLAS_CONFIG_DIR", project_dir / "config", project_dir),
+        data_dir=_path(env, "ATLAS_DATA_DIR", project_dir / ".atlas", project_dir),
         warehouse_url=_postgres_url(env, "ATLAS_WAREHOUSE_URL"),
         dagster_url=_postgres_url(env, "ATLAS_DAGSTER_URL"),
         heartbeat_seconds=_positive_number(env, "ATLAS_CONNECTOR_HEARTBEAT_SECONDS", 3600.0),
     )
 
 
-def _path(env: Mapping[str, str], name: str, default: Path) -> Path:
+def _path(env: Mapping[str, str], name: str, default: Path, base: Path) -> Path:
+    """A path from the environment; a relative one starts at ``base``."""
     value = env.get(name)
-    return Path(value).expanduser().resolve() if value else default
+    return (base / Path(value).expanduser()).resolve() if value else default.resolve()
 
 
 def _postgres_url(env: Mapping[str, str], name: str) -> str | None:
