@@ -1,0 +1,58 @@
+"""The explore asset of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from atlas_dagster.assets.layer_assets import build_layer_asset
+from atlas_dagster.assets.metadata import table_name, touched_days
+from atlas_dagster.assets.partitions import day_range, partition_of
+from atlas_dagster.catalog import Stream
+from atlas_dagster.layers.explore import explore_table, load_explore
+from atlas_dagster.warehouse import PgConnection
+
+
+def build_explore_asset(stream: Stream, owners: Sequence[str]) -> dg.AssetsDefinition:
+    """Every record version of a stream, as jsonb, append-only."""
+    return build_layer_asset(
+        "explore",
+        stream,
+        materialize_explore,
+        upstream="airbyte",
+        kinds={"json"},
+        owners=owners,
+        description=f"Every record version of {stream.label} ever seen, append-only.",
+    )
+
+
+def materialize_explore(
+    context: dg.AssetExecutionContext, connection: PgConnection, stream: Stream
+) -> dg.MaterializeResult[Any]:
+    """Take everything new from landing, whatever day the run is for.
+
+    Days that the run is not for get a materialization of their own: no partition has rows that
+    Dagster does not know of.
+    """
+    result = load_explore(connection, stream, context.run_id)
+    context.log.info(f"{stream.label}: {result.rows:,} new record versions")
+    first, last = day_range(context)
+    for day, rows in result.days.items():
+        if not first <= day <= last:
+            context.log_event(
+                dg.AssetMaterialization(
+                    context.asset_key,
+                    partition=partition_of(day),
+                    metadata={"atlas/new_rows": rows},
+                )
+            )
+    return dg.MaterializeResult(
+        metadata={
+            **table_name(connection, explore_table(stream)),
+            **touched_days(result.days),
+            "dagster/row_count": result.total,
+            "atlas/new_rows": result.rows,
+        }
+    )

@@ -1,0 +1,70 @@
+"""What the assets of explore, chart and navigate have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import dagster as dg
+
+from atlas_dagster.assets.errors import operator_errors
+from atlas_dagster.assets.partitions import daily
+from atlas_dagster.assets.warehouse_resource import WarehouseResource
+from atlas_dagster.catalog import Stream
+from atlas_dagster.catalog_store import load_stream
+from atlas_dagster.warehouse import PgConnection
+
+LAYERS = ("explore", "chart", "navigate")
+
+Materialize: TypeAlias = Callable[
+    [dg.AssetExecutionContext, PgConnection, Stream], dg.MaterializeResult[Any]
+]
+"""Builds a layer of a stream, given as of its last sync, in a run."""
+
+
+def layer_key(layer: str, stream: Stream) -> dg.AssetKey:
+    """The asset key of a stream in a layer: ``<layer>/<connection>/<stream>``."""
+    return dg.AssetKey([layer, stream.connection, stream.slug])
+
+
+def layers_pool(connection: str) -> str:
+    """The pool that lets one run at a time build the layers of a connection."""
+    return f"layers_{connection}"
+
+
+def build_layer_asset(
+    layer: str,
+    stream: Stream,
+    materialize: Materialize,
+    *,
+    upstream: str,
+    kinds: set[str],
+    owners: Sequence[str],
+    description: str,
+) -> dg.AssetsDefinition:
+    """An asset of one layer: daily, any range of days in one run, retried where that may help."""
+
+    @dg.asset(
+        key=layer_key(layer, stream),
+        deps=[layer_key(upstream, stream)],
+        group_name=stream.connection,
+        kinds={"postgres", *kinds},
+        owners=list(owners),
+        description=description,
+        tags={"atlas/layer": layer},
+        metadata={"atlas/stream_name": stream.name, "atlas/namespace": stream.namespace or ""},
+        partitions_def=daily,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=layers_pool(stream.connection),
+        retry_policy=dg.RetryPolicy(
+            max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
+        ),
+    )
+    def layer_asset(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult[Any]:
+        with operator_errors(f"{layer} {stream.label}"), warehouse.connect() as connection:
+            current = load_stream(connection, stream.connection, stream.slug)
+            return materialize(context, connection, current)
+
+    return layer_asset

@@ -1,0 +1,203 @@
+"""Which layer runs a finished run leaves to do: the days that it touched and did not cover.
+
+A sync that crosses midnight, a sync without its layers, late rows that explore finds: whatever run
+brings record versions of a day into landing or explore, a run of that day's layers follows, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, cast
+
+import dagster as dg
+import msgspec
+
+from atlas_dagster.assets.metadata import TOUCHED_DAYS
+from atlas_dagster.assets.partitions import partition_of_key
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
+
+SETTLE_SECONDS = 30.0
+"""Event ids are given before their commit: a younger event may still be overtaken by another."""
+
+BUDGET_SECONDS = 40.0
+"""A tick is cut off after 60 s, and its cursor is lost then."""
+
+RUNS_PER_QUERY = 50
+
+FINISHED = (
+    dg.DagsterEventType.RUN_SUCCESS,
+    dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.RUN_CANCELED,
+)
+
+
+class LayerRunsCursor(msgspec.Struct, frozen=True):
+    """Up to which event of each type finished runs have been read."""
+
+    after: dict[str, int] = {}
+
+
+@dataclass(frozen=True, order=True)
+class StreamDay:
+    """A partition of a stream's layers."""
+
+    connection: str
+    stream: str
+    day: str
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run brought, and which partitions of navigate it set out to build.
+
+    ``sync_ids`` holds the Airbyte job of each connection that it synced.
+    """
+
+    run_id: str
+    touched: frozenset[StreamDay]
+    covered: frozenset[StreamDay]
+    sync_ids: Mapping[str, int]
+
+
+def layers_job_name(connection: str) -> str:
+    """The job that builds a connection's layers."""
+    return f"{connection}_layers"
+
+
+def layer_run_requests(run: FinishedRun) -> list[dg.RunRequest]:
+    """A run of `<connection>_layers` for each day that was touched and is not covered.
+
+    The run key comes from the sync, so that a day is requested once however often it is read.
+    """
+    missing = {(left.connection, left.day) for left in run.touched - run.covered}
+    return [
+        dg.RunRequest(
+            run_key=f"{connection}/{_origin(run, connection)}/{day}",
+            job_name=layers_job_name(connection),
+            partition_key=day,
+            tags={"atlas/requested_by_run": run.run_id},
+        )
+        for connection, day in sorted(missing)
+    ]
+
+
+def _origin(run: FinishedRun, connection: str) -> str:
+    job_id = run.sync_ids.get(connection)
+    return f"run-{run.run_id}" if job_id is None else f"sync-{job_id}"
+
+
+def read_finished_run(
+    run_id: str, started_on: str, events: Iterable[dg.DagsterEvent]
+) -> FinishedRun:
+    """Read a run's materializations, planned and done.
+
+    ``started_on`` is the day that a run which names no partition is for.
+    """
+    touched: set[StreamDay] = set()
+    covered: set[StreamDay] = set()
+    sync_ids: dict[str, int] = {}
+    for event in events:
+        key = event.asset_key
+        if key is None or len(key.path) != 3:
+            continue
+        layer, connection, stream = key.path
+        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
+            if layer == "navigate":
+                covered.add(StreamDay(connection, stream, event.partition or started_on))
+            continue
+        metadata = event.step_materialization_data.materialization.metadata
+        touched.update(StreamDay(connection, stream, day) for day in _days(metadata))
+        job_id = metadata.get("atlas/job_id")
+        if layer == "airbyte" and isinstance(job_id, dg.IntMetadataValue) and job_id.value:
+            sync_ids[connection] = job_id.value
+    return FinishedRun(run_id, frozenset(touched), frozenset(covered), sync_ids)
+
+
+def _days(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Iterator[str]:
+    value = metadata.get(TOUCHED_DAYS)
+    if isinstance(value, dg.JsonMetadataValue):
+        for day in cast("list[str]", value.data or []):
+            yield partition_of_key(day)
+
+
+def build_layer_runs_sensor(jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.SensorDefinition:
+    """The sensor that requests the layer runs which finished runs leave to do."""
+    names = {job.name for job in jobs}
+
+    def layer_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        cursor = _parse_cursor(context.cursor)
+        after = dict(cursor.after)
+        requests: list[dg.RunRequest] = []
+        read = 0
+        for event_type, storage_id, run_id in _settled_runs(context.instance, cursor):
+            run = _load_finished_run(context.instance, run_id)
+            requests += [r for r in layer_run_requests(run) if r.job_name in names]
+            after[event_type] = storage_id
+            read += 1
+        return dg.SensorResult(
+            run_requests=requests,
+            cursor=msgspec.json.encode(LayerRunsCursor(after)).decode(),
+            skip_reason=None if requests else f"{read} finished runs read, no day left to build",
+        )
+
+    return dg.SensorDefinition(
+        name="layer_runs",
+        evaluation_fn=layer_runs,
+        description="Requests a run of <connection>_layers for each day that a sync touched and"
+        " its own run did not cover.",
+        jobs=jobs,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+
+
+def _parse_cursor(text: str | None) -> LayerRunsCursor:
+    return msgspec.json.decode(text, type=LayerRunsCursor) if text else LayerRunsCursor()
+
+
+def _settled_runs(
+    instance: dg.DagsterInstance, cursor: LayerRunsCursor
+) -> Iterator[tuple[str, int, str]]:
+    """Finished runs after the cursor, oldest first per type, while the tick's budget lasts."""
+    deadline = time.monotonic() + BUDGET_SECONDS
+    newest = time.time() - SETTLE_SECONDS
+    for event_type in FINISHED:
+        after = cursor.after.get(event_type.value)
+        while time.monotonic() < deadline:
+            page = instance.fetch_run_status_changes(
+                dg.RunStatusChangeRecordsFilter(event_type, after_storage_id=after),
+                limit=RUNS_PER_QUERY,
+                ascending=True,
+            )
+            for record in page.records:
+                if record.timestamp > newest or time.monotonic() >= deadline:
+                    break
+                yield event_type.value, record.storage_id, record.run_id
+                after = record.storage_id
+            else:
+                if page.has_more:
+                    continue
+            break
+
+
+def _load_finished_run(instance: dg.DagsterInstance, run_id: str) -> FinishedRun:
+    record = instance.get_run_record_by_id(run_id)
+    started = record.create_timestamp if record else datetime.now(timezone.utc)
+    logged = instance.get_records_for_run(
+        run_id,
+        of_type={
+            dg.DagsterEventType.ASSET_MATERIALIZATION,
+            dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        },
+    )
+    events = (r.event_log_entry.dagster_event for r in logged.records)
+    return read_finished_run(
+        run_id, started.date().isoformat(), (event for event in events if event)
+    )

@@ -1,0 +1,38 @@
+"""What a materialization tells: Dagster's standard metadata, and ours under ``atlas/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from atlas_dagster.catalog import Column, Table
+from atlas_dagster.warehouse import PgConnection
+
+TOUCHED_DAYS = "atlas/touched_days"
+
+
+def table_name(connection: PgConnection, table: Table) -> dict[str, Any]:
+    """The table that was written."""
+    return {"dagster/table_name": f"{connection.info.dbname}.{table}"}
+
+
+def column_schema(columns: Iterable[Column]) -> dict[str, Any]:
+    """Columns with their types and descriptions."""
+    table_columns = [
+        dg.TableColumn(column.layer, column.type.value, column.description) for column in columns
+    ]
+    return {"dagster/column_schema": dg.TableSchema(table_columns)}
+
+
+def touched_days(days: Iterable[date]) -> dict[str, Any]:
+    """The UTC days whose record versions a sync or a load has added to."""
+    return {TOUCHED_DAYS: dg.MetadataValue.json(sorted(day.isoformat() for day in days))}
+
+
+def natural_key(key: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """What identifies a record: its key, or all of it."""
+    spelled = ", ".join(".".join(path) for path in key)
+    return {"atlas/natural_key": spelled or "the whole record: the stream has no primary key"}

@@ -1,0 +1,68 @@
+"""The navigate asset of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from atlas_dagster.assets.layer_assets import build_layer_asset
+from atlas_dagster.assets.metadata import column_schema, natural_key, table_name
+from atlas_dagster.assets.partitions import day_range
+from atlas_dagster.catalog import Stream
+from atlas_dagster.config import StreamRules
+from atlas_dagster.layers.history_rules import history_rules
+from atlas_dagster.layers.navigate import build_navigate, navigate_table
+from atlas_dagster.warehouse import PgConnection
+
+
+def build_navigate_asset(
+    stream: Stream, rules: StreamRules, owners: Sequence[str]
+) -> dg.AssetsDefinition:
+    """The business history of a stream, SCD Type 2, one row a validity interval."""
+
+    def materialize(
+        context: dg.AssetExecutionContext, connection: PgConnection, current: Stream
+    ) -> dg.MaterializeResult[Any]:
+        return materialize_navigate(context, connection, current, rules)
+
+    return build_layer_asset(
+        "navigate",
+        stream,
+        materialize,
+        upstream="chart",
+        kinds={"table"},
+        owners=owners,
+        description=f"The history of {stream.label}, SCD Type 2, one row a validity interval.",
+    )
+
+
+def materialize_navigate(
+    context: dg.AssetExecutionContext,
+    connection: PgConnection,
+    stream: Stream,
+    rules: StreamRules,
+) -> dg.MaterializeResult[Any]:
+    """Bring navigate in line with chart's versions of the run's days."""
+    history = history_rules(stream, rules)
+    first, last = day_range(context)
+    result = build_navigate(connection, stream, history, first, last, context.run_id)
+    context.log.info(
+        f"{stream.label}: {result.opened:,} segments opened, {result.closed:,} closed,"
+        f" {result.reopened:,} reopened, {result.removed:,} removed"
+    )
+    return dg.MaterializeResult(
+        metadata={
+            **table_name(connection, navigate_table(stream)),
+            **column_schema(stream.columns),
+            **natural_key(history.key),
+            "dagster/row_count": result.count.rows,
+            "atlas/current_rows": result.count.current or 0,
+            "atlas/segments_opened": result.opened,
+            "atlas/segments_closed": result.closed,
+            "atlas/segments_reopened": result.reopened,
+            "atlas/segments_removed": result.removed,
+            "atlas/rebuilt": result.rebuilt,
+        }
+    )
