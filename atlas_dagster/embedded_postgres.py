@@ -74,6 +74,8 @@ def stop(data_dir: Path) -> bool:
     with _starter_lock(data_dir):
         if _postmaster(cluster) is None:
             return False
+        account = server_account(cluster)
+        open_path(cluster, account)
         options = ("stop", "-D", str(cluster), "-m", "fast", "-w", "-t", str(FOREVER_SECONDS))
         _run(
             "pg_ctl",
@@ -242,7 +244,7 @@ def _postmaster(cluster: Path) -> _Postmaster | None:
     """
     try:
         lines = (cluster / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
         raise WarehouseError(f"{cluster} belongs to another account") from None

@@ -1,0 +1,76 @@
+"""Dagster's storage on our PostgreSQL: what `dagster.yaml` builds, by the settings alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dagster as dg
+import pytest
+from sqlalchemy.engine import make_url
+
+from atlas_dagster.dagster_storage import storage_url
+from atlas_dagster.settings import load_settings
+from atlas_dagster.warehouse import connect
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def instance(
+    tmp_path: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """The instance of the project's own dagster.yaml, on a database of its own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(PROJECT / "dagster.yaml", home)
+    monkeypatch.setenv("ATLAS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("ATLAS_WAREHOUSE_URL", empty_database_url)
+    monkeypatch.delenv("ATLAS_DAGSTER_URL", raising=False)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+@dg.asset
+def something() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"rows": 7})
+
+
+def test_runs_and_events_are_kept_in_the_warehouse(
+    instance: dg.DagsterInstance, empty_database_url: str
+) -> None:
+    assert dg.materialize([something], instance=instance).success
+    event = instance.get_latest_materialization_event(something.key)
+    assert event is not None
+    with connect(empty_database_url) as connection:
+        assert connection.execute("select status from public.runs").fetchall() == [("SUCCESS",)]
+
+
+def test_a_serialized_instance_opens_the_same_storage(instance: dg.DagsterInstance) -> None:
+    result = dg.materialize([something], instance=instance)
+    with dg.DagsterInstance.from_ref(instance.get_ref()) as again:
+        run = again.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.is_success
+
+
+def test_the_instance_keeps_to_itself_and_to_its_limits(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    assert not instance.telemetry_enabled
+    assert instance.run_monitoring_enabled
+    pools = instance.get_concurrency_config().pool_config
+    assert (pools.default_pool_limit, str(pools.pool_granularity.value)) == (1, "run")
+    assert Path(instance.storage_directory()).is_relative_to(tmp_path / "data" / "dagster")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_the_driver_is_named_and_the_rest_of_the_url_is_kept(scheme: str) -> None:
+    given = f"{scheme}://user:p%40ss@host:5433/db?sslmode=require"
+    settings = load_settings({"ATLAS_DAGSTER_URL": given})
+    url = make_url(storage_url(settings))
+    assert (url.drivername, url.password) == ("postgresql+psycopg2", "p@ss")
+    assert (url.host, url.port, url.database) == ("host", 5433, "db")
+    assert urlsplit(storage_url(settings)).query == "sslmode=require"
