@@ -309,11 +309,12 @@ def _refuse_shared_tables(
 def _connection_rules(node: Node, connection: EmbeddedConnection | None) -> ConnectionRules:
     keys = node.keys("cron", "timezone", "owners", "streams")
     streams: dict[str, StreamRules] = {}
-    known = _known_streams(connection) if connection else {}
+    known = stream_slugs([(s.name, s.namespace) for s in connection.streams]) if connection else {}
+    slugs = {name: stream for (name, _), stream in known.items()}  # here, no name stands twice
     for name, item in keys["streams"].mapping().items():
-        if connection and name not in known:
-            raise item.error(f"unknown stream; {suggestion(name, known)}")
-        stream = known.get(name, slug(name))
+        if connection and name not in slugs:
+            raise item.error(f"unknown stream; {suggestion(name, slugs)}")
+        stream = slugs.get(name) or slug(name)
         if stream in streams:
             raise item.error(f"has the slug {stream} like another; keep one of them")
         streams[stream] = _stream_rules(item)
@@ -323,16 +324,6 @@ def _connection_rules(node: Node, connection: EmbeddedConnection | None) -> Conn
         owners=tuple(_owner(item) for item in keys["owners"].items()),
         streams=streams,
     )
-
-
-def _known_streams(connection: EmbeddedConnection) -> dict[str, str]:
-    """What a stream may be called in the rules, with its slug: name, or ``namespace.name``."""
-    slugs = stream_slugs([(stream.name, stream.namespace) for stream in connection.streams])
-    names = [name for name, _ in slugs]
-    return {
-        name if names.count(name) == 1 else f"{namespace or 'default'}.{name}": stream
-        for (name, namespace), stream in slugs.items()
-    }
 
 
 def _stream_rules(node: Node) -> StreamRules:
