@@ -1,0 +1,256 @@
+"""Connectors on this machine: installed, and asked for their spec, a check and the catalog."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from atlas_dagster.airbyte import config_store, protocol
+from atlas_dagster.airbyte.config_schema import Schema
+from atlas_dagster.airbyte.config_store import ConfigObject, ResolvedConfig, Scrubber
+from atlas_dagster.airbyte.process import private_directory, running, write_private
+from atlas_dagster.config import EmbeddedConnection
+from atlas_dagster.errors import ConnectorError
+
+CATALOG_SECONDS = 24 * 3600.0  # as often as Airbyte looks for schema changes
+_TELLING = re.compile(r"error|because|no version|no match", re.IGNORECASE)
+_INSTALLED = ".atlas-installed"
+
+
+@dataclass(frozen=True)
+class Connector:
+    """An installed connector, and what its commands are run with."""
+
+    connection: EmbeddedConnection
+    executable: Path
+    data_dir: Path
+    heartbeat_seconds: float
+    cancelled: threading.Event
+    scrub: Scrubber
+
+    @property
+    def label(self) -> str:
+        """The connector as errors call it."""
+        return connector_label(self.connection)
+
+
+def connector_label(connection: EmbeddedConnection) -> str:
+    """``package==version``, or the executable where one is named by its path."""
+    if _is_path(connection.executable):
+        return connection.executable
+    return f"{connection.package}=={connection.version}"
+
+
+def install(connection: EmbeddedConnection, data_dir: Path) -> Path:
+    """The connector's executable, installed into a venv of its own where it is not there yet.
+
+    A venv counts once its marker is written, which happens last, under a lock between processes.
+    Raises ConnectorError where package, version or executable do not exist.
+    """
+    if _is_path(connection.executable):
+        return _checked_executable(Path(connection.executable), connection)
+    folder = data_dir / "connectors"
+    venv = folder / f"{connection.package}-{connection.version}"
+    if not (venv / _INSTALLED).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / f".{venv.name}.lock"):
+            if not (venv / _INSTALLED).exists():
+                _install_venv(venv, connection_requirement(connection))
+                (venv / _INSTALLED).touch()
+    return _checked_executable(venv / "bin" / connection.executable, connection)
+
+
+def connection_requirement(connection: EmbeddedConnection) -> str:
+    """What pip is asked for."""
+    return f"{connection.package}=={connection.version}"
+
+
+def spec(connector: Connector) -> Schema:
+    """The JSON schema of the connector's configuration, kept for each version."""
+    connection = connector.connection
+    cache = connector.data_dir / "connectors" / f"{connection.package}-{connection.version}.spec"
+    if not _is_path(connection.executable) and cache.exists():
+        return cast("Schema", msgspec.json.decode(cache.read_bytes()))
+    messages = _answer(connector, "spec", [])
+    answer = next((bytes(m.spec) for m in messages if m.type == "SPEC"), b"")
+    parsed = _object(answer, connector, "spec")
+    schema = cast("Schema", parsed.get("connectionSpecification") or {})
+    if not _is_path(connection.executable):
+        write_private(cache, msgspec.json.encode(schema))
+    return schema
+
+
+def check(connector: Connector, config: ResolvedConfig) -> None:
+    """Ask the connector whether it can reach its source; raises ConnectorError with its reason."""
+    with private_directory() as directory:
+        path = write_private(directory / "config.json", msgspec.json.encode(config.values))
+        messages = _answer(connector, "check", ["--config", str(path)])
+    status = next((m.connection_status for m in messages if m.connection_status), None)
+    if status is None:
+        raise ConnectorError(f"{connector.label}: check gave no answer")
+    if status.status != "SUCCEEDED":
+        reason = connector.scrub(status.message or "no reason given")
+        raise ConnectorError(f"{connector.label}: check failed: {reason}")
+
+
+def discover(connector: Connector, config: ResolvedConfig) -> dict[str, Any]:
+    """The source's catalog; asked anew once a day, for another version, and another config."""
+    cached = _cached_catalog(connector, config)
+    if cached is not None:
+        return cached
+    with private_directory() as directory:
+        path = write_private(directory / "config.json", msgspec.json.encode(config.values))
+        messages = _answer(connector, "discover", ["--config", str(path)])
+    answer = next((bytes(m.catalog) for m in messages if m.type == "CATALOG"), b"")
+    catalog = _object(answer, connector, "catalog")
+    entry = {"key": _catalog_key(connector, config), "at": time.time(), "catalog": catalog}
+    write_private(
+        catalog_file(connector.connection, connector.data_dir), msgspec.json.encode(entry)
+    )
+    return catalog
+
+
+def known_catalog(connection: EmbeddedConnection, data_dir: Path) -> dict[str, Any]:
+    """The catalog as last discovered, empty before the first time; runs and asks nothing."""
+    try:
+        entry = msgspec.json.decode(catalog_file(connection, data_dir).read_bytes())
+    except FileNotFoundError:
+        return {"streams": []}
+    return cast("dict[str, Any]", entry["catalog"])
+
+
+def catalog_file(connection: EmbeddedConnection, data_dir: Path) -> Path:
+    """Where a connection's catalog is kept, with the digest of what it was discovered with."""
+    return data_dir / "connectors" / "catalog" / f"{connection.slug}.json"
+
+
+def _cached_catalog(connector: Connector, config: ResolvedConfig) -> dict[str, Any] | None:
+    try:
+        entry = msgspec.json.decode(
+            catalog_file(connector.connection, connector.data_dir).read_bytes()
+        )
+    except FileNotFoundError:
+        return None
+    fresh = 0 <= time.time() - entry["at"] < CATALOG_SECONDS
+    known = entry["key"] == _catalog_key(connector, config)
+    return cast("dict[str, Any]", entry["catalog"]) if fresh and known else None
+
+
+def _catalog_key(connector: Connector, config: ResolvedConfig) -> str:
+    values: ConfigObject = {"connector": connector.label, "config": config.origin}
+    return config_store.digest(values)
+
+
+def _answer(connector: Connector, verb: str, options: Sequence[str]) -> list[protocol.Message]:
+    """Run a short command to its end and return what it said; raises ConnectorError on failure."""
+    messages: list[protocol.Message] = []
+    last_words: list[str] = []
+    with running(
+        [str(connector.executable), verb, *options],
+        heartbeat_seconds=connector.heartbeat_seconds,
+        on_stderr=last_words.append,
+        cancelled=connector.cancelled,
+    ) as process:
+        for chunk in process.chunks():
+            messages.extend(protocol.decode(chunk))
+        if not process.rest.strip().startswith(b"{"):
+            messages.extend(protocol.decode_rest(process.rest))
+        else:  # an answer without a newline at its end is an answer
+            messages.extend(protocol.decode(process.rest))
+        code = process.wait()
+    error = first_error(messages)
+    if code != 0 or error:
+        reason = error or last_line(last_words) or "no reason given"
+        raise ConnectorError(
+            f"{connector.label}: {verb} failed with exit code {code}: {connector.scrub(reason)}"
+        )
+    return messages
+
+
+def first_error(messages: Sequence[protocol.Message]) -> str | None:
+    """The first error that was written for people to read."""
+    errors = [m.trace.error for m in messages if m.trace and m.trace.error]
+    return next((e.message for e in errors if e.message), None)
+
+
+def last_line(lines: Sequence[str]) -> str | None:
+    """The last line of an error output, where an exception's text stands."""
+    return next((line.strip() for line in reversed(lines) if line.strip()), None)
+
+
+def _object(answer: bytes, connector: Connector, what: str) -> dict[str, Any]:
+    parsed = msgspec.json.decode(answer) if answer else None
+    if not isinstance(parsed, dict):
+        raise ConnectorError(f"{connector.label}: it printed no {what}")
+    return cast("dict[str, Any]", parsed)
+
+
+def _is_path(executable: str) -> bool:
+    return Path(executable).is_absolute()
+
+
+def _checked_executable(executable: Path, connection: EmbeddedConnection) -> Path:
+    if os.access(executable, os.X_OK) and executable.is_file():
+        return executable
+    found = ""
+    if not _is_path(connection.executable):
+        scripts = sorted(p.name for p in executable.parent.glob("*source*"))
+        found = f"; it has: {', '.join(scripts) or 'none'}"
+    raise ConnectorError(
+        f"connection {connection.slug}: {connector_label(connection)} has no executable"
+        f" {connection.executable}{found}"
+    )
+
+
+def _install_venv(venv: Path, requirement: str) -> None:
+    """Build a venv in place; a half one of an earlier attempt is removed first."""
+    shutil.rmtree(venv, ignore_errors=True)
+    python = str(venv / "bin" / "python")
+    uv = shutil.which("uv")
+    if uv:
+        make = [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(venv)]
+        fill = [uv, "pip", "install", "--quiet", "--python", python, requirement]
+    else:
+        make = [sys.executable, "-m", "venv", str(venv)]
+        fill = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        fill.append(requirement)
+    for command in (make, fill):
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            shutil.rmtree(venv, ignore_errors=True)
+            raise ConnectorError(
+                f"{requirement} cannot be installed: {_install_reason(done.stderr)}"
+            )
+
+
+def _install_reason(stderr: str) -> str:
+    """The lines that say why, without the credentials that an index URL may carry."""
+    clean = re.sub(r"//[^/@\s]+@", "//", stderr)
+    lines = [line.strip(" ×╰─▶│\t") for line in clean.splitlines()]
+    telling = [
+        line for line in lines if re.search(r"error|because|no version|no match", line, re.I)
+    ]
+    return " ".join(telling or lines[-3:])[:400] or "no reason given"
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None]:
+    """Hold a lock between processes; the kernel frees it when its holder dies."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
