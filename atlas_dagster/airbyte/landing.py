@@ -11,8 +11,9 @@ import psycopg
 from psycopg import sql
 
 from atlas_dagster.airbyte import landing_sql
-from atlas_dagster.catalog import Column, ColumnType, Stream, SyncMode, Table
+from atlas_dagster.catalog import Column, Stream, SyncMode, Table
 from atlas_dagster.errors import ConfigError, WarehouseError
+from atlas_dagster.json_schema import ColumnType
 from atlas_dagster.warehouse import PgConnection, identifier, table_columns, table_exists
 
 _STORED_AS = {ColumnType.TEXT: "character varying"}

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from atlas_dagster.casts import cast_json
-from atlas_dagster.catalog import Column, ColumnType, Table
+from atlas_dagster.catalog import Column, Table
+from atlas_dagster.json_schema import ColumnType
 from atlas_dagster.warehouse import identifier
 
 META_COLUMNS = {
