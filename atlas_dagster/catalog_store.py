@@ -18,7 +18,14 @@ def save_catalog(
     details: Mapping[str, Any],
     destination: Mapping[str, Any],
 ) -> None:
-    """Keep the answers of `connections/get` and `destinations/{id}` for the layers."""
+    """Keep the answers of `connections/get` and `destinations/{id}` for the layers.
+
+    A connection that was renamed, or made anew, takes the place of the one that had its slug.
+    """
+    connection.execute(
+        "delete from pipeline.catalog where connection = %s and connection_id <> %s",
+        (slug, details["connectionId"]),
+    )
     connection.execute(
         """
         insert into pipeline.catalog (connection_id, connection, details, destination)
