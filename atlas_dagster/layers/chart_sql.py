@@ -10,6 +10,7 @@ from psycopg import sql
 
 from atlas_dagster.casts import cast_json
 from atlas_dagster.catalog import Column, ColumnType, Stream, Table
+from atlas_dagster.layers.canonical_sql import canonical_text, readable_text
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.warehouse import identifier
 
@@ -228,11 +229,10 @@ def _natural_key(stream: Stream, rules: HistoryRules) -> sql.Composable:
 def _key_part(stream: Stream, path: Sequence[str], position: int) -> sql.Composable:
     """A part of the key as text: 1 is 1.0, and stays itself where a key turns into text."""
     if len(path) > 1:
-        return sql.SQL(
-            "case jsonb_typeof({nested}) when 'number' then trim_scale({nested}::numeric)::text"
-            " else {nested} #>> '{{}}' end"
-        ).format(nested=_nested(position))
+        return readable_text(_nested(position))
     index = next(i for i, column in enumerate(stream.columns) if column.name == path[0])
+    if stream.columns[index].type is ColumnType.JSONB:
+        return readable_text(_raw(index))
     if stream.columns[index].type is ColumnType.NUMERIC:
         return sql.SQL("trim_scale({})::text").format(_typed(index))
     return sql.SQL("{}::text").format(_typed(index))
@@ -258,17 +258,11 @@ def _content_hash(columns: Sequence[tuple[int, Column]], salt: str) -> sql.Compo
 
 
 def _value_hash(index: int, column: Column, seed: int) -> sql.Composable:
-    """A value's hash: null fields of objects do not count, an instant does as such."""
-    by_json = sql.SQL("jsonb_hash_extended(jsonb_strip_nulls({}), {})").format(
-        _raw(index), sql.Literal(seed)
-    )
-    utc = {
-        ColumnType.TIMESTAMPTZ: sql.SQL("{} at time zone 'UTC'").format(_typed(index)),
-        ColumnType.TIMESTAMP: _typed(index),
-    }.get(column.type)
-    if utc is None:
-        return by_json
-    return sql.SQL("timestamp_hash_extended({}, {}), {}").format(utc, sql.Literal(seed), by_json)
+    """A value's hash: equal values have one text, and an instant does as such."""
+    text = canonical_text(_raw(index))
+    if column.type in (ColumnType.TIMESTAMPTZ, ColumnType.TIMESTAMP):
+        text = sql.SQL("coalesce(extract(epoch from {})::text, {})").format(_typed(index), text)
+    return sql.SQL("hashtextextended({}, {})").format(text, sql.Literal(seed))
 
 
 def _seed(name: str) -> int:
