@@ -17,7 +17,7 @@ from pydantic import PrivateAttr
 
 from atlas_dagster.airbyte import catalogs, connectors, jobs
 from atlas_dagster.airbyte.jobs import Job, StreamSync
-from atlas_dagster.airbyte.sync import Sync
+from atlas_dagster.airbyte.sync import StreamCount, Sync
 from atlas_dagster.config import EmbeddedConnection, load_connections
 from atlas_dagster.errors import ConfigError, WarehouseError
 from atlas_dagster.settings import Settings
@@ -44,6 +44,7 @@ class EmbeddedAirbyteClient(AirbyteClient):
     _ledger: PgConnection | None = PrivateAttr(default=None)
     _ledger_lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
     _told_at: float = PrivateAttr(default=0.0)
+    _told: list[StreamCount] = PrivateAttr(default_factory=list[StreamCount])
 
     @classmethod
     def open(cls, settings: Settings) -> EmbeddedAirbyteClient:
@@ -196,8 +197,13 @@ class EmbeddedAirbyteClient(AirbyteClient):
             self._log.log(logging.WARNING if level.startswith("WARN") else logging.ERROR, text)
         if time.monotonic() - self._told_at >= PROGRESS_SECONDS:
             self._told_at = time.monotonic()
-            told = [f"{c.name}: {c.records:,} records, {c.states:,} states" for c in sync.counts()]
-            self._log.info("; ".join(told) or "preparing the connector")
+            counts = sync.counts()
+            for count in counts:
+                if count not in self._told:
+                    self._log.info(
+                        f"{count.name}: {count.records:,} records, {count.states:,} states"
+                    )
+            self._told = counts
 
 
 def _job_json(job: Job) -> Json:

@@ -101,9 +101,11 @@ class Sync:
         self._cancelled.set()
 
     def counts(self) -> list[StreamCount]:
-        """The records and states read so far, by stream."""
+        """The records and states read so far, by stream; none for a stream that has not begun."""
         buffers = self._reader.buffers.values() if self._reader else ()
-        return [StreamCount(b.key[0], b.records_emitted, b.states) for b in buffers]
+        return [
+            StreamCount(b.key[0], b.records_emitted, b.states) for b in buffers if b.records_emitted
+        ]
 
     def run(self) -> None:
         """Sync, and leave the outcome in ``status`` and ``failure`` and in the ledger."""
