@@ -51,11 +51,14 @@ _TEMPORAL_CAST = """case
     then {soft}
 end"""
 
+# Spelled out: \s and \d match Unicode's spaces and digits, which no cast takes. A longer number
+# than 1,000 characters can exceed what numeric holds.
 _NUMBER_CASTS = {
     ColumnType.NUMERIC: """case jsonb_typeof({value})
     when 'number' then {value}::numeric
     when 'string' then case
-        when {value} #>> '{{}}' ~ '^\\s*[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d{{1,3}})?\\s*$'
+        when length({value} #>> '{{}}') <= 1000 and {value} #>> '{{}}'
+            ~ '^[ \\t\\n]*[-+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][-+]?[0-9]{{1,3}})?[ \\t\\n]*$'
         then ({value} #>> '{{}}')::numeric
     end
 end""",
@@ -66,7 +69,8 @@ end""",
         then {value}::numeric::bigint
     end)
     when 'string' then case
-        when {value} #>> '{{}}' ~ '^\\s*[-+]?\\d+(\\.0*)?\\s*$'
+        when length({value} #>> '{{}}') <= 1000
+            and {value} #>> '{{}}' ~ '^[ \\t\\n]*[-+]?[0-9]+(\\.0*)?[ \\t\\n]*$'
             and ({value} #>> '{{}}')::numeric between -9223372036854775808 and 9223372036854775807
         then ({value} #>> '{{}}')::numeric::bigint
     end

@@ -1,14 +1,12 @@
 """What the assets of explore, chart and navigate have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import dagster as dg
 
 from atlas_dagster.assets.errors import operator_errors
-from atlas_dagster.assets.partitions import daily
+from atlas_dagster.assets.partitions import daily, require_partition
 from atlas_dagster.assets.warehouse_resource import WarehouseResource
 from atlas_dagster.catalog import Stream
 from atlas_dagster.catalog_store import load_stream
@@ -64,6 +62,7 @@ def build_layer_asset(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
     ) -> dg.MaterializeResult[Any]:
         with operator_errors(f"{layer} {stream.label}"), warehouse.connect() as connection:
+            require_partition(context)
             current = load_stream(connection, stream.connection, stream.slug)
             return materialize(context, connection, current)
 

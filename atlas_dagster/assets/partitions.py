@@ -6,6 +6,8 @@ from datetime import date, datetime, timezone
 
 import dagster as dg
 
+from atlas_dagster.errors import ConfigError
+
 FIRST_DAY = "2020-01-01"
 
 daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_offset=1)
@@ -17,19 +19,25 @@ def today() -> str:
 
 
 def day_range(context: dg.AssetExecutionContext) -> tuple[date, date]:
-    """The days that a run is for, both included; today where the run names no partition.
+    """The days that a run is for, both included.
 
     The first partition also holds what claims to be older, the last what claims to be from the
     future: no row is without a partition.
     """
-    if not context.has_partition_key and not context.has_partition_key_range:
-        first_key = last_key = today()
-    else:
-        keys = context.partition_key_range
-        first_key, last_key = keys.start, keys.end
-    first = date.min if first_key == FIRST_DAY else date.fromisoformat(first_key)
-    last = date.max if last_key >= today() else date.fromisoformat(last_key)
+    keys = context.partition_key_range
+    first = date.min if keys.start == FIRST_DAY else date.fromisoformat(keys.start)
+    last = date.max if keys.end >= today() else date.fromisoformat(keys.end)
     return first, last
+
+
+def require_partition(context: dg.AssetExecutionContext) -> None:
+    """Refuse a run of partitioned assets that names no partition, before it does any work.
+
+    Raises ConfigError that says how to name one: Dagster's own error comes late, and does not.
+    """
+    if not context.has_partition_key and not context.has_partition_key_range:
+        tags = f'{{"dagster/partition": "{today()}"}}'
+        raise ConfigError(f"this run names no day: choose a partition, or add --tags '{tags}'")
 
 
 def partition_of(day: date) -> str:

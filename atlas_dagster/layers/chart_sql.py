@@ -20,9 +20,7 @@ _ARGUMENTS = 100
 # An index entry must fit a third of a page.
 _LONGEST_KEY_BYTES = 1000
 
-_TAKES_ANY = (ColumnType.TEXT, ColumnType.JSONB)
-
-_BOOKKEEPING = (
+BOOKKEEPING = (
     "_airbyte_raw_id",
     "_airbyte_extracted_at",
     "_atlas_natural_key",
@@ -32,42 +30,37 @@ _BOOKKEEPING = (
     "_atlas_valid",
     "_atlas_errors",
     "_atlas_row_hash",
+    "_atlas_pii_checked",
+    "_atlas_quality_score",
+    "_atlas_validated_at",
     "_atlas_partition",
     "_atlas_run_id",
 )
 
+_TAKES_ANY = (ColumnType.TEXT, ColumnType.JSONB)
 
-def create_table(stream: Stream) -> sql.Composed:
-    """SQL: the chart table, without its indexes."""
+
+def create_table_from(stream: Stream, rows: sql.Composable) -> sql.Composed:
+    """SQL: the chart table, made of rows."""
+    return sql.SQL("create table {} as {}").format(_chart(stream), rows)
+
+
+def constrain_table(stream: Stream) -> sql.Composed:
+    """SQL: one row per record version, and what every row has."""
     return sql.SQL(
         """
-        create table {table} (
-            {columns}
-            _airbyte_raw_id text collate "C" not null,
-            _airbyte_extracted_at timestamptz not null,
-            _atlas_natural_key text collate "C",
-            _atlas_instant timestamptz not null,
-            _atlas_sequence numeric,
-            _atlas_deleted boolean not null,
-            _atlas_valid boolean not null,
-            _atlas_errors jsonb,
-            _atlas_row_hash bigint not null,
-            _atlas_pii_checked boolean not null default false,
-            _atlas_quality_score real,
-            _atlas_validated_at timestamptz,
-            _atlas_partition date not null,
-            _atlas_run_id text not null
-        )
+        alter table {}
+            add primary key (_airbyte_raw_id),
+            alter _airbyte_extracted_at set not null,
+            alter _atlas_instant set not null,
+            alter _atlas_deleted set not null,
+            alter _atlas_valid set not null,
+            alter _atlas_row_hash set not null,
+            alter _atlas_pii_checked set not null,
+            alter _atlas_partition set not null,
+            alter _atlas_run_id set not null
         """
-    ).format(table=_chart(stream), columns=column_definitions(stream.columns))
-
-
-def column_definitions(columns: Iterable[Column]) -> sql.Composed:
-    """SQL: typed columns of a layer's table, each with a comma behind it."""
-    return sql.SQL("").join(
-        sql.SQL("{} {}, ").format(sql.Identifier(column.layer), sql.SQL(column.type.value))
-        for column in columns
-    )
+    ).format(_chart(stream))
 
 
 def add_column(table: Table, column: Column) -> sql.Composed:
@@ -75,11 +68,6 @@ def add_column(table: Table, column: Column) -> sql.Composed:
     return sql.SQL("alter table {} add column {} {}").format(
         identifier(table), sql.Identifier(column.layer), sql.SQL(column.type.value)
     )
-
-
-def create_key(stream: Stream) -> sql.Composed:
-    """SQL: one row per record version."""
-    return sql.SQL("alter table {} add primary key (_airbyte_raw_id)").format(_chart(stream))
 
 
 def create_version_index(stream: Stream) -> sql.Composed:
@@ -103,34 +91,44 @@ def summarize(stream: Stream, days: tuple[date, date]) -> sql.Composed:
     ).format(chart=_chart(stream), first=sql.Literal(days[0]), last=sql.Literal(days[1]))
 
 
-def insert_missing(
+def insert_rows(stream: Stream, rows: sql.Composable) -> sql.Composed:
+    """SQL: add typed rows to chart, by the names of their columns."""
+    names = [*(column.layer for column in stream.columns), *BOOKKEEPING]
+    return sql.SQL("insert into {} ({}) {}").format(
+        _chart(stream), sql.SQL(", ").join(map(sql.Identifier, names)), rows
+    )
+
+
+def typed_rows(
     stream: Stream,
     rules: HistoryRules,
-    days: tuple[date, date] | None,
+    wanted: sql.Composable,
     run_id: str,
     server_version: int,
 ) -> sql.Composed:
-    """SQL: type the record versions of some days (None: of all) that chart does not hold yet.
+    """SQL: record versions of explore (those that are ``wanted``) as rows of chart.
 
     Three steps, kept apart by ``offset 0`` so that each value is computed once: the raw json
     values, the typed ones, and what follows from comparing the two.
     """
     return sql.SQL(
         """
-        insert into {chart} ({columns} {bookkeeping})
         select
             {typed_columns}
             _airbyte_raw_id,
             _airbyte_extracted_at,
-            natural_key,
-            instant,
-            sequence,
-            deleted,
-            natural_key is not null and errors is null,
-            errors,
-            row_hash,
+            natural_key collate "C" as _atlas_natural_key,
+            instant as _atlas_instant,
+            sequence as _atlas_sequence,
+            deleted as _atlas_deleted,
+            natural_key is not null and errors is null as _atlas_valid,
+            errors as _atlas_errors,
+            row_hash as _atlas_row_hash,
+            false as _atlas_pii_checked,
+            null::real as _atlas_quality_score,
+            null::timestamptz as _atlas_validated_at,
             _atlas_partition,
-            {run_id}
+            {run_id}::text as _atlas_run_id
         from (
             select
                 typed.*,
@@ -161,10 +159,12 @@ def insert_missing(
         ) as charted
         """
     ).format(
-        chart=_chart(stream),
-        columns=_each(sql.SQL("{}, ").format(sql.Identifier(c.layer)) for c in stream.columns),
-        bookkeeping=sql.SQL(", ").join(map(sql.Identifier, _BOOKKEEPING)),
-        typed_columns=_each(sql.SQL("{}, ").format(_typed(i)) for i in range(len(stream.columns))),
+        typed_columns=_each(
+            sql.SQL("{}::{} as {}, ").format(
+                _typed(i), sql.SQL(column.type.value), sql.Identifier(column.layer)
+            )
+            for i, column in enumerate(stream.columns)
+        ),
         run_id=sql.Literal(run_id),
         natural_key=_natural_key(stream, rules),
         instant=_instant(stream, rules),
@@ -190,13 +190,12 @@ def insert_missing(
             if len(path) > 1
         ),
         explore=sql.Identifier("explore", stream.table_name),
-        wanted=_wanted(stream, days),
+        wanted=wanted,
     )
 
 
-def _wanted(stream: Stream, days: tuple[date, date] | None) -> sql.Composable:
-    if days is None:
-        return sql.SQL("true")
+def versions_without_row(stream: Stream, days: tuple[date, date]) -> sql.Composed:
+    """SQL: the condition on explore that a version is of some days and not in chart yet."""
     first, last = sql.Literal(days[0]), sql.Literal(days[1])
     return sql.SQL(
         """explored._atlas_partition between {first} and {last}
@@ -206,6 +205,13 @@ def _wanted(stream: Stream, days: tuple[date, date] | None) -> sql.Composable:
                                 and present._atlas_partition between {first} and {last}
                         )"""
     ).format(first=first, last=last, chart=_chart(stream))
+
+
+def versions_of_days(days: tuple[date, date]) -> sql.Composed:
+    """SQL: the condition on explore that a version is of some days."""
+    return sql.SQL("explored._atlas_partition between {} and {}").format(
+        sql.Literal(days[0]), sql.Literal(days[1])
+    )
 
 
 def _natural_key(stream: Stream, rules: HistoryRules) -> sql.Composable:

@@ -30,6 +30,10 @@ AIRBYTE_COLUMNS = (
 )
 
 
+NO_ROW = -(2**31)
+"""An age that no row has."""
+
+
 @dataclass(frozen=True)
 class ExploreResult:
     """What one load took from landing: new record versions by the UTC day they belong to.
@@ -63,7 +67,7 @@ def load_explore(connection: PgConnection, stream: Stream, run_id: str) -> Explo
         since = _unseen_since(connection, stream)
         snapshot = _snapshot(connection)
         if table_exists(connection, explore_table(stream)):
-            days = _insert(connection, stream, columns, run_id, since)
+            days = _days(connection, insert_new(stream, columns, run_id, since))
             added = RowCount(sum(days.values()), None)
             count = add_rows(connection, explore_table(stream), added)
         else:
@@ -77,54 +81,43 @@ def load_explore(connection: PgConnection, stream: Stream, run_id: str) -> Explo
 def _first_load(
     connection: PgConnection, stream: Stream, columns: Mapping[str, str], run_id: str
 ) -> dict[date, int]:
-    """Load into a new table and index it afterwards, which is several times cheaper."""
-    connection.execute(create_table(stream))
+    """Make the table out of all landed rows, and constrain it afterwards: far cheaper that way."""
     try:
         with connection.transaction():
-            row_source = landed_rows(stream, columns, run_id, None)
-            connection.execute(sql.SQL("insert into {} {}").format(_explore(stream), row_source))
-            connection.execute(create_key(stream))
+            connection.execute(
+                create_table_from(stream, landed_rows(stream, columns, run_id, None))
+            )
+            connection.execute(constrain_table(stream))
     except psycopg.errors.UniqueViolation:  # landing repeats a raw id: let the constraint decide
-        connection.execute(create_key(stream))
-        _insert(connection, stream, columns, run_id, None)
+        empty = landed_rows(stream, columns, run_id, since=NO_ROW)
+        connection.execute(create_table_from(stream, empty))
+        connection.execute(constrain_table(stream))
+        connection.execute(insert_new(stream, columns, run_id, None))
     connection.execute(create_day_index(stream))
     connection.execute(sql.SQL("analyze {}").format(_explore(stream)))
     return _days(connection, count_days(stream))
 
 
-def _insert(
-    connection: PgConnection,
-    stream: Stream,
-    columns: Mapping[str, str],
-    run_id: str,
-    since: int | None,
-) -> dict[date, int]:
-    return _days(connection, insert_new(stream, columns, run_id, since))
+def create_table_from(stream: Stream, rows: sql.Composable) -> sql.Composed:
+    """SQL: the explore table, made of rows."""
+    return sql.SQL("create table {} as {}").format(_explore(stream), rows)
 
 
-def create_table(stream: Stream) -> sql.Composed:
-    """SQL: the explore table, without its indexes."""
+def constrain_table(stream: Stream) -> sql.Composed:
+    """SQL: one record version per raw id, whatever day it claims."""
     return sql.SQL(
         """
-        create table {table} (
-            _airbyte_raw_id text collate "C" not null,
-            _airbyte_extracted_at timestamptz not null,
-            _airbyte_generation_id bigint,
-            _airbyte_meta jsonb not null,
-            _atlas_sync_id bigint,
-            _atlas_loaded_at timestamptz not null,
-            _atlas_run_id text not null,
-            _atlas_partition date not null
-                check (_atlas_partition = (_airbyte_extracted_at at time zone 'UTC')::date),
-            data jsonb not null
-        )
+        alter table {}
+            add primary key (_airbyte_raw_id),
+            add check (_atlas_partition = (_airbyte_extracted_at at time zone 'UTC')::date),
+            alter _airbyte_extracted_at set not null,
+            alter _airbyte_meta set not null,
+            alter _atlas_loaded_at set not null,
+            alter _atlas_run_id set not null,
+            alter _atlas_partition set not null,
+            alter data set not null
         """
-    ).format(table=_explore(stream))
-
-
-def create_key(stream: Stream) -> sql.Composed:
-    """SQL: one record version per raw id, whatever day it claims."""
-    return sql.SQL("alter table {} add primary key (_airbyte_raw_id)").format(_explore(stream))
+    ).format(_explore(stream))
 
 
 def create_day_index(stream: Stream) -> sql.Composed:
@@ -154,15 +147,15 @@ def landed_rows(
     return sql.SQL(
         """
         select
-            landed._airbyte_raw_id,
+            landed._airbyte_raw_id::text collate "C" as _airbyte_raw_id,
             landed._airbyte_extracted_at,
             landed._airbyte_generation_id,
             landed._airbyte_meta,
-            (landed._airbyte_meta ->> 'sync_id')::bigint,
-            now(),
-            {run_id},
-            (landed._airbyte_extracted_at at time zone 'UTC')::date,
-            {data}
+            (landed._airbyte_meta ->> 'sync_id')::bigint as _atlas_sync_id,
+            now() as _atlas_loaded_at,
+            {run_id}::text as _atlas_run_id,
+            (landed._airbyte_extracted_at at time zone 'UTC')::date as _atlas_partition,
+            {data} as data
         from {landing} as landed
         cross join lateral (select {fields}) as fields
         where {unseen}

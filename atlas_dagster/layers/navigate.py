@@ -59,6 +59,7 @@ def build_navigate(
     """
     with connection.transaction():
         lock_transaction(connection, f"navigate/{stream.table_name}")
+        connection.execute("set local work_mem = '64MB'")
         if not table_exists(connection, chart_table(stream)):
             raise WarehouseError(f"{stream.label}: chart is empty; materialize it first")
         if is_outdated(connection, navigate_table(stream), rules) or not table_exists(
@@ -75,9 +76,8 @@ def _build_all(
     table = identifier(navigate_table(stream))
     rebuilt = table_exists(connection, navigate_table(stream))
     connection.execute(sql.SQL("drop table if exists {} cascade").format(table))
-    connection.execute(navigate_sql.create_table(stream))
-    connection.execute(navigate_sql.insert_whole_history(stream, run_id))
-    connection.execute(navigate_sql.create_key(stream))
+    connection.execute(navigate_sql.create_table_from_chart(stream, run_id))
+    connection.execute(navigate_sql.constrain_table(stream))
     connection.execute(navigate_sql.create_current_index(stream))
     connection.execute(navigate_sql.create_current_view(stream))
     connection.execute(sql.SQL("analyze {}").format(table))

@@ -7,8 +7,19 @@ from datetime import date
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.chart_sql import column_definitions
 from atlas_dagster.names import bounded_identifier
+
+BOOKKEEPING = (
+    "_atlas_surrogate_key",
+    "_atlas_natural_key",
+    "_atlas_valid_from",
+    "_atlas_valid_to",
+    "_atlas_is_current",
+    "_atlas_closed_by",
+    "_atlas_row_hash",
+    "_airbyte_raw_id",
+    "_atlas_run_id",
+)
 
 # The last version of an instant decides it: by the source's own sequence, a deletion after an
 # upsert, then the raw id by code point.
@@ -18,33 +29,24 @@ _DECIDING = sql.SQL(
 )
 
 
-def create_table(stream: Stream) -> sql.Composed:
-    """SQL: the navigate table, without its indexes."""
+def constrain_table(stream: Stream) -> sql.Composed:
+    """SQL: what holds for every segment; a key opens at most one at an instant."""
     return sql.SQL(
         """
-        create table {table} (
-            {columns}
-            _atlas_surrogate_key uuid not null,
-            _atlas_natural_key text collate "C" not null,
-            _atlas_valid_from timestamptz not null,
-            _atlas_valid_to timestamptz,
-            _atlas_is_current boolean not null generated always as (_atlas_valid_to is null) stored,
-            _atlas_closed_by text check (_atlas_closed_by in ('update', 'delete')),
-            _atlas_row_hash bigint not null,
-            _airbyte_raw_id text collate "C" not null,
-            _atlas_run_id text not null,
-            check (_atlas_valid_to > _atlas_valid_from),
-            check ((_atlas_valid_to is null) = (_atlas_closed_by is null))
-        ) with (fillfactor = 90)
+        alter table {}
+            add primary key (_atlas_natural_key, _atlas_valid_from),
+            add check (_atlas_valid_to > _atlas_valid_from),
+            add check (_atlas_is_current = (_atlas_valid_to is null)),
+            add check ((_atlas_closed_by is null) = (_atlas_valid_to is null)),
+            add check (_atlas_closed_by in ('update', 'delete')),
+            alter _atlas_surrogate_key set not null,
+            alter _atlas_is_current set not null,
+            alter _atlas_row_hash set not null,
+            alter _airbyte_raw_id set not null,
+            alter _atlas_run_id set not null,
+            set (fillfactor = 90)
         """
-    ).format(table=_navigate(stream), columns=column_definitions(stream.columns))
-
-
-def create_key(stream: Stream) -> sql.Composed:
-    """SQL: a key opens at most one segment at an instant."""
-    return sql.SQL("alter table {} add primary key (_atlas_natural_key, _atlas_valid_from)").format(
-        _navigate(stream)
-    )
+    ).format(_navigate(stream))
 
 
 def create_current_index(stream: Stream) -> sql.Composed:
@@ -66,10 +68,11 @@ def current_view_name(stream: Stream) -> str:
     return bounded_identifier(f"{stream.table_name}_current")
 
 
-def insert_whole_history(stream: Stream, run_id: str) -> sql.Composed:
-    """SQL: fill an empty navigate from all of chart."""
+def create_table_from_chart(stream: Stream, run_id: str) -> sql.Composed:
+    """SQL: the navigate table, made of all of chart."""
     return sql.SQL(
         """
+        create table {navigate} as
         with version as (
             {versions}
         ),
@@ -94,12 +97,13 @@ def insert_whole_history(stream: Stream, run_id: str) -> sql.Composed:
             where state is distinct from state_before
             window later as (partition by natural_key order by instant)
         )
-        {insert}
+        {rows}
         where segment.state is not null
         """
     ).format(
+        navigate=_navigate(stream),
         versions=_versions(sql.SQL("{} as chart").format(_chart(stream)), sql.SQL("true")),
-        insert=_insert(stream, run_id, sql.SQL("segment")),
+        rows=_rows(stream, run_id, sql.SQL("segment")),
     )
 
 
@@ -252,6 +256,7 @@ def move_ends(stream: Stream, run_id: str) -> sql.Composed:
             update {navigate} as navigate
             set
                 _atlas_valid_to = target.valid_to,
+                _atlas_is_current = target.valid_to is null,
                 _atlas_closed_by = {closed_by},
                 _atlas_run_id = {run_id}
             from target
@@ -280,13 +285,20 @@ def insert_segments(stream: Stream, run_id: str) -> sql.Composed:
     return sql.SQL(
         """
         with opened as (
-            {insert}
+            insert into {navigate} ({columns})
+            {rows}
             where not segment.is_stored
             returning _atlas_valid_to is null as is_current
         )
         select count(*), count(*) filter (where is_current) from opened
         """
-    ).format(insert=_insert(stream, run_id, sql.SQL("target as segment")))
+    ).format(
+        navigate=_navigate(stream),
+        columns=sql.SQL(", ").join(
+            map(sql.Identifier, [*(column.layer for column in stream.columns), *BOOKKEEPING])
+        ),
+        rows=_rows(stream, run_id, sql.SQL("target as segment")),
+    )
 
 
 def _versions(source: sql.Composable, wanted: sql.Composable) -> sql.Composed:
@@ -305,41 +317,28 @@ def _versions(source: sql.Composable, wanted: sql.Composable) -> sql.Composed:
     ).format(source=source, wanted=wanted, deciding=_DECIDING)
 
 
-def _insert(stream: Stream, run_id: str, segments: sql.Composable) -> sql.Composed:
-    """SQL: segments into navigate, their business columns from the version that opened each."""
-    layer_columns = [sql.Identifier(column.layer) for column in stream.columns]
+def _rows(stream: Stream, run_id: str, segments: sql.Composable) -> sql.Composed:
+    """SQL: segments as rows of navigate, with the columns of the version that opened each."""
     return sql.SQL(
-        """insert into {navigate} (
-            {columns}
-            _atlas_surrogate_key,
-            _atlas_natural_key,
-            _atlas_valid_from,
-            _atlas_valid_to,
-            _atlas_closed_by,
-            _atlas_row_hash,
-            _airbyte_raw_id,
-            _atlas_run_id
-        )
-        select
+        """select
             {chart_columns}
             md5(
                 {label} || ' ' || extract(epoch from segment.valid_from) || ' '
                 || segment.natural_key
-            )::uuid,
-            segment.natural_key,
-            segment.valid_from,
-            segment.valid_to,
-            {closed_by},
-            segment.state,
-            segment.raw_id,
-            {run_id}
+            )::uuid as _atlas_surrogate_key,
+            segment.natural_key as _atlas_natural_key,
+            segment.valid_from as _atlas_valid_from,
+            segment.valid_to as _atlas_valid_to,
+            segment.valid_to is null as _atlas_is_current,
+            {closed_by} as _atlas_closed_by,
+            segment.state as _atlas_row_hash,
+            segment.raw_id as _airbyte_raw_id,
+            {run_id}::text as _atlas_run_id
         from {segments}
         join {chart} as chart on chart._airbyte_raw_id = segment.raw_id"""
     ).format(
-        navigate=_navigate(stream),
-        columns=sql.SQL("").join(sql.SQL("{}, ").format(name) for name in layer_columns),
         chart_columns=sql.SQL("").join(
-            sql.SQL("chart.{}, ").format(name) for name in layer_columns
+            sql.SQL("chart.{}, ").format(sql.Identifier(column.layer)) for column in stream.columns
         ),
         label=sql.Literal(stream.label),
         closed_by=_closed_by(sql.SQL("segment")),

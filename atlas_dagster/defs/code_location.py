@@ -1,0 +1,25 @@
+"""All definitions of this project, out of the environment and the files under ``config/``."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from atlas_dagster.airbyte.workspace import build_workspace
+from atlas_dagster.config import load_rules
+from atlas_dagster.defs.connections import build_definitions
+from atlas_dagster.defs.resources import build_resources
+from atlas_dagster.settings import load_settings
+
+
+def build_code_location() -> dg.Definitions:
+    """Build everything without network, database or connector.
+
+    Raises ConfigError naming the file, line and key that is wrong.
+    """
+    settings = load_settings()
+    rules = load_rules(settings)
+    workspace = build_workspace(settings)
+    return dg.Definitions.merge(
+        build_definitions(workspace, rules),
+        dg.Definitions(resources=build_resources(workspace), executor=dg.in_process_executor),
+    )

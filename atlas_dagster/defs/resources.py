@@ -1,0 +1,13 @@
+"""The resources that assets ask for, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from atlas_dagster.airbyte.workspace import AtlasAirbyteWorkspace
+from atlas_dagster.assets.warehouse_resource import WarehouseResource
+
+
+def build_resources(workspace: AtlasAirbyteWorkspace) -> dict[str, Any]:
+    """`airbyte` and `warehouse`."""
+    return {"airbyte": workspace, "warehouse": WarehouseResource()}
