@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from psycopg import sql
 
-from atlas_dagster.warehouse import PgConnection, connect
+from atlas_dagster.warehouse import connect
 from atlas_dagster_tests.conftest import _database
 
 LAYERS = ("landing", "explore", "chart", "navigate")

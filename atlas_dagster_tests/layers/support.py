@@ -86,8 +86,8 @@ def land(
         identifier(stream.landing), sql.SQL(", ").join([sql.Placeholder()] * (4 + len(names)))
     )
     rows = [
-        (v.raw_id, v.extracted_at, Jsonb({"sync_id": sync_id, "changes": []}), 0)
-        + tuple(_typed(column.type, v.data.get(column.name)) for column in stream.columns)
+        [v.raw_id, v.extracted_at, Jsonb({"sync_id": sync_id, "changes": []}), 0]
+        + [_typed(column.type, v.data.get(column.name)) for column in stream.columns]
         for v in versions
     ]
     with connection.transaction(), connection.cursor() as cursor:

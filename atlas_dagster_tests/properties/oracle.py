@@ -19,7 +19,7 @@ CDC_PREFIX = "_ab_cdc_"
 
 @dataclass(frozen=True)
 class Version:
-    """One record as extracted once: property name → value, as Python reads JSON or a typed column."""
+    """One record as extracted once: property → value, as Python reads JSON or a typed column."""
 
     raw_id: str
     extracted_at: datetime
