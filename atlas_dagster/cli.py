@@ -49,6 +49,14 @@ def dev(arguments: tuple[str, ...]) -> None:
     os.execve(sys.executable, command, {"DAGSTER_HOME": str(project), **os.environ})
 
 
+@atlas.command()
+def demo() -> None:
+    """Sync a real connector into the layers, twice, and show the result."""
+    from atlas_dagster.demo import run_demo
+
+    run_demo(load_settings())
+
+
 @atlas.group()
 def postgres() -> None:
     """The embedded PostgreSQL."""

@@ -109,7 +109,7 @@ def apply_stage(connection: PgConnection, landing: Landing, cursor_value: str | 
     source = landing.source
     if landing.cursor is not None and landing.cursor.type not in _UNORDERED:
         row = connection.execute(
-            landing_sql.greatest_cursor(source, landing.cursor), (cursor_value,)
+            landing_sql.greatest_cursor(source, landing.cursor, cursor_value)
         ).fetchone()
         cursor_value = row[0] if row else None
     if landing.stream.destination_mode.dedups:

@@ -142,14 +142,24 @@ def truncate_stage(stage: sql.Identifier) -> sql.Composed:
     return sql.SQL("truncate pg_temp.{}").format(stage)
 
 
-def greatest_cursor(source: RowSource, cursor: Column) -> sql.Composed:
-    """The text of the greatest cursor among the staged rows and one given as parameter."""
+def greatest_cursor(source: RowSource, cursor: Column, known: str | None) -> sql.Composed:
+    """The text of the greatest cursor among the staged rows and one that is known.
+
+    It takes no parameters: a ``%`` in a property's name would pass for one.
+    """
     value = sql.SQL("(data -> {})").format(sql.Literal(cursor.name))
     typed = cast_json(value, cursor.type, source.server_version)
     collated = sql.SQL(' collate "C"') if cursor.type is ColumnType.TEXT else sql.SQL("")
     return sql.SQL(
-        "select greatest(max(({typed}){collated}), %s::{type}{collated})::text from pg_temp.{stage}"
-    ).format(typed=typed, collated=collated, type=_type_name(cursor.type), stage=source.stage)
+        "select greatest(max(({typed}){collated}), {known}::{type}{collated})::text"
+        " from pg_temp.{stage}"
+    ).format(
+        typed=typed,
+        collated=collated,
+        known=sql.Literal(known),
+        type=_type_name(cursor.type),
+        stage=source.stage,
+    )
 
 
 def insert_rows(table: Table, source: RowSource) -> sql.Composed:
