@@ -32,7 +32,6 @@ def build_chart_asset(
         stream,
         materialize,
         upstream="explore",
-        kinds={"table"},
         owners=owners,
         description=f"The record versions of {stream.label}, typed and validated, one row each.",
     )

@@ -22,7 +22,6 @@ def build_explore_asset(stream: Stream, owners: Sequence[str]) -> dg.AssetsDefin
         stream,
         materialize_explore,
         upstream="airbyte",
-        kinds={"json"},
         owners=owners,
         description=f"Every record version of {stream.label} ever seen, append-only.",
     )

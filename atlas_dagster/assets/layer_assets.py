@@ -36,7 +36,6 @@ def build_layer_asset(
     materialize: Materialize,
     *,
     upstream: str,
-    kinds: set[str],
     owners: Sequence[str],
     description: str,
 ) -> dg.AssetsDefinition:
@@ -46,7 +45,7 @@ def build_layer_asset(
         key=layer_key(layer, stream),
         deps=[layer_key(upstream, stream)],
         group_name=stream.connection,
-        kinds={"postgres", *kinds},
+        kinds={"postgres", layer},
         owners=list(owners),
         description=description,
         tags={"atlas/layer": layer},

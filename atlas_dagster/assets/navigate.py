@@ -32,7 +32,6 @@ def build_navigate_asset(
         stream,
         materialize,
         upstream="chart",
-        kinds={"table"},
         owners=owners,
         description=f"The history of {stream.label}, SCD Type 2, one row a validity interval.",
     )
