@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from atlas_dagster.catalog import Connection, Stream, parse_connection
 from atlas_dagster.errors import WarehouseError
@@ -34,7 +34,7 @@ def save_catalog(
         set connection = excluded.connection, details = excluded.details,
             destination = excluded.destination, fetched_at = now()
         """,
-        (details["connectionId"], slug, Jsonb(details), Jsonb(destination)),
+        (details["connectionId"], slug, Json(details), Json(destination)),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
@@ -16,6 +17,7 @@ from atlas_dagster.config import EmbeddedConnection
 from atlas_dagster.errors import BusyError
 from atlas_dagster.warehouse import PgConnection, lock_key
 
+PATIENCE_SECONDS = 2
 DIED = "the run that synced it died"
 StreamKey = tuple[str, str | None]  # name, namespace
 
@@ -87,8 +89,7 @@ def create(
     A job that was left `running` by a process that died is marked failed. Full-refresh streams get
     a new generation and lose their state. Raises BusyError where another session has the lock.
     """
-    if not _try_lock(connection, embedded.id):
-        raise BusyError(f"connection {embedded.slug} is being synced by another run")
+    _lock(connection, embedded)
     with connection.transaction():
         _bury(connection, embedded.id)
         row = connection.execute(
@@ -304,6 +305,18 @@ def _bury(connection: PgConnection, connection_id: str) -> None:
     ).fetchall()
     for (job_id,) in rows:
         finish(connection, connection_id, job_id, "failed", DIED)
+
+
+def _lock(connection: PgConnection, embedded: EmbeddedConnection) -> None:
+    """Take the lock, with a little patience: a session that just ended holds it for a moment."""
+    try:
+        with connection.transaction():
+            connection.execute(
+                "select set_config('lock_timeout', %s, true)", (f"{PATIENCE_SECONDS}s",)
+            )
+            connection.execute("select pg_advisory_lock(%s)", (lock_key(lock_scope(embedded.id)),))
+    except psycopg.errors.LockNotAvailable:
+        raise BusyError(f"connection {embedded.slug} is being synced by another run") from None
 
 
 def _try_lock(connection: PgConnection, connection_id: str) -> bool:

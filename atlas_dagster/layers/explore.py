@@ -135,7 +135,7 @@ def landed_rows(
     """
     named = {landing: name for landing, name in columns.items() if _fits_identifier(name)}
     renamed = {landing: name for landing, name in columns.items() if landing not in named}
-    data = sql.SQL("to_jsonb(fields)") if named else sql.SQL("'{{}}'::jsonb")
+    data = sql.SQL("to_jsonb(fields.*)") if named else sql.SQL("'{}'::jsonb")
     for landing, name in renamed.items():
         data += sql.SQL(" || jsonb_build_object({}::text, landed.{})").format(
             sql.Literal(name), sql.Identifier(landing)

@@ -20,8 +20,8 @@ create table pipeline.stream (
 create table pipeline.catalog (
     connection_id text primary key,
     connection text not null unique,
-    details jsonb not null,
-    destination jsonb not null,
+    details json not null,  -- json keeps the order of properties, and so of columns
+    destination json not null,
     fetched_at timestamptz not null default now()
 );
 
