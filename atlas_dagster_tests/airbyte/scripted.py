@@ -153,6 +153,10 @@ class Source:
         with psycopg.connect(self.warehouse_url, options="-c timezone=UTC") as connection:
             return connection.execute(statement.encode()).fetchall()
 
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.warehouse_url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
 
 def is_alive(pid: int) -> bool:
     try:

@@ -118,21 +118,20 @@ def test_a_number_that_no_numeric_holds_becomes_null_and_its_batch_lands(source:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "stored"),
-    [
-        (r'"a\u0000b"', "ab"),
-        (r'"\ud800!"', "\ufffd!"),
-        (r'"\ud83d\ude00"', "\U0001f600"),
-        ('"caf\xe9"', "caf\ufffd"),  # latin-1, not UTF-8
-        (r'"back\\slash\ttab\nline"', "back\\slash\ttab\nline"),
-        (r'"\\u0000"', "\\u0000"),
-        ('"\\\\N"', "\\N"),
-    ],
-)
-def test_text_arrives_as_postgres_can_hold_it(source: Source, text: str, stored: str) -> None:
-    assert source.sync(raw_record("users", f'{{"id": 1, "name": {text}}}')).status == "succeeded"
-    assert names(source) == [stored]
+TEXTS = [
+    (r'"a\u0000b"', "ab"),
+    (r'"\ud800!"', "\ufffd!"),
+    (r'"\ud83d\ude00"', "\U0001f600"),
+    ('"caf\xe9"', "caf\ufffd"),  # latin-1, not UTF-8
+    (r'"back\\slash\ttab\nline"', "back\\slash\ttab\nline"),
+    (r'"\\u0000"', "\\u0000"),
+    ('"\\\\N"', "\\N"),
+]
+
+
+def test_texts_arrive_as_postgres_can_hold_them(source: Source) -> None:
+    source.sync(*(raw_record("users", f'{{"id": 1, "name": {text}}}') for text, _ in TEXTS))
+    assert names(source) == [stored for _, stored in TEXTS]
 
 
 def test_a_record_of_5_mb_lands_whole(source: Source) -> None:
