@@ -10,6 +10,7 @@ import click
 from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
+from atlas_dagster.cli_state import state
 from atlas_dagster.errors import AtlasError, ConfigError
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import connect, migrate, resolve_url
@@ -55,6 +56,9 @@ def demo() -> None:
     from atlas_dagster.demo import run_demo
 
     run_demo(load_settings())
+
+
+atlas.add_command(state)
 
 
 @atlas.group()
