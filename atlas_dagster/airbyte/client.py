@@ -110,8 +110,9 @@ class EmbeddedAirbyteClient(AirbyteClient):
         self, connection_id: str, created_after: datetime | None = None
     ) -> Sequence[AirbyteJob]:
         """The jobs of a connection; those that a dead process left running are failed by now."""
+        since = created_after and created_after.astimezone(timezone.utc)  # it comes in local time
         with self._ledger_lock:
-            found = jobs.load_all(self._open_ledger(), connection_id, created_after)
+            found = jobs.load_all(self._open_ledger(), connection_id, since)
         return [AirbyteJob.from_job_details(_job_json(job)) for job in found]
 
     def start_sync_job(self, connection_id: str) -> Json:

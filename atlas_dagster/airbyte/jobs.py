@@ -174,7 +174,9 @@ def load_all(
                 _bury(connection, connection_id)
         finally:
             _unlock(connection, connection_id)
-    condition = sql.SQL("s.connection_id = %s and s.created_at >= coalesce(%s, '-infinity')")
+    condition = sql.SQL(
+        "s.connection_id = %s and s.created_at >= coalesce(%s::timestamptz, '-infinity')"
+    )
     return _select(connection, condition, (connection_id, created_after))
 
 

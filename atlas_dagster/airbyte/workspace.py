@@ -105,7 +105,7 @@ class AtlasAirbyteWorkspace(AirbyteWorkspace):
             for spec in context.assets_def.specs
         )
         client = self.get_client()
-        client.serve_run(context.run_id)
+        client.serve_run(context.run.run_id)
         before = client.newest_sync(connection_id)
         failure: Failure | None = None
         try:
