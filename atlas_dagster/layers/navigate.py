@@ -55,13 +55,17 @@ def build_navigate(
 
     One transaction. Days may come in any order, any number of times. Where there is no navigate
     yet, or the rules of history changed, all of chart is taken at once. Raises WarehouseError
-    where chart has not been built.
+    where chart has not been built, or was built under other rules.
     """
     with connection.transaction():
         lock_transaction(connection, f"navigate/{stream.table_name}")
         connection.execute("set local work_mem = '64MB'")
         if not table_exists(connection, chart_table(stream)):
             raise WarehouseError(f"{stream.label}: chart is empty; materialize it first")
+        if is_outdated(connection, chart_table(stream), rules):
+            raise WarehouseError(
+                f"{stream.label}: chart was built under other rules of history; materialize it first"
+            )
         if is_outdated(connection, navigate_table(stream), rules) or not table_exists(
             connection, navigate_table(stream)
         ):

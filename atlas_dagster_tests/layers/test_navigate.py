@@ -252,6 +252,26 @@ def test_other_rules_make_another_history(warehouse: PgConnection, rules: Stream
     check_navigate(warehouse, STREAM, rules, versions)
 
 
+def test_navigate_does_not_take_a_chart_of_other_rules_for_its_own(
+    warehouse: PgConnection,
+) -> None:
+    rules = StreamRules(natural_key=(("name",),))
+    create_landing(warehouse, STREAM)
+    versions = [version("a", at(1)), version("b", at(2), "Bea"), version("c", at(3))]
+    land(warehouse, STREAM, versions)
+    build(warehouse, STREAM)
+    before = lines(warehouse)
+    with pytest.raises(WarehouseError) as error:
+        navigate(warehouse, STREAM, rules)
+    assert str(error.value) == (
+        "crm/users: chart was built under other rules of history; materialize it first"
+    )
+    assert lines(warehouse) == before
+    chart(warehouse, STREAM, rules)
+    navigate(warehouse, STREAM, rules)
+    check_navigate(warehouse, STREAM, rules, versions)
+
+
 def test_a_column_that_the_source_gains_opens_no_segment_by_itself(
     warehouse: PgConnection,
 ) -> None:
