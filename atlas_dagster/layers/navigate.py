@@ -64,7 +64,8 @@ def build_navigate(
             raise WarehouseError(f"{stream.label}: chart is empty; materialize it first")
         if is_outdated(connection, chart_table(stream), rules):
             raise WarehouseError(
-                f"{stream.label}: chart was built under other rules of history; materialize it first"
+                f"{stream.label}: chart was built under other rules of history;"
+                " materialize it first"
             )
         if is_outdated(connection, navigate_table(stream), rules) or not table_exists(
             connection, navigate_table(stream)
