@@ -7,6 +7,7 @@ Which SQL does this best depends on the server: ``json_value … null on error``
 from __future__ import annotations
 
 from psycopg import sql
+from typing_extensions import LiteralString
 
 from atlas_dagster.catalog import ColumnType
 
@@ -18,7 +19,7 @@ _TEMPORAL = {
     ColumnType.TIME,
 }
 
-_DIALECTS = {
+_DIALECTS: dict[int, LiteralString] = {
     17: "json_value({value}, '$' returning {type} null on error)",
     16: "case when pg_input_is_valid({value} #>> '{{}}', {name})"
     " then ({value} #>> '{{}}')::{type} end",
@@ -46,14 +47,14 @@ def cast_json(value: sql.Composable, kind: ColumnType, server_version: int) -> s
 
 
 # The letters of now, infinity, epoch and allballs come first, digits of a real date do.
-_TEMPORAL_CAST = """case
+_TEMPORAL_CAST: LiteralString = """case
     when jsonb_typeof({value}) = 'string' and ascii({value} #>> '{{}}') between 48 and 57
     then {soft}
 end"""
 
 # Spelled out: \s and \d match Unicode's spaces and digits, which no cast takes. A longer number
 # than 1,000 characters can exceed what numeric holds.
-_NUMBER_CASTS = {
+_NUMBER_CASTS: dict[ColumnType, LiteralString] = {
     ColumnType.NUMERIC: """case jsonb_typeof({value})
     when 'number' then {value}::numeric
     when 'string' then case
@@ -80,6 +81,6 @@ end""",
 
 def _soft(value: sql.Composable, kind: ColumnType, server_version: int) -> sql.Composable:
     dialect = _DIALECTS[min(max(server_version // 10000, 15), 17)]
-    return sql.SQL(dialect).format(  # pyright: ignore[reportArgumentType]
+    return sql.SQL(dialect).format(
         value=value, type=sql.SQL(kind.value), name=sql.Literal(kind.value)
     )

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from atlas_dagster.casts import cast_json
 from atlas_dagster.catalog import Column, ColumnType, Stream, Table
-from atlas_dagster.layers.canonical_sql import canonical_text, readable_text
+from atlas_dagster.layers.canonical_sql import readable_text, value_hash
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.warehouse import identifier
 
@@ -257,18 +257,10 @@ def _content_hash(columns: Sequence[tuple[int, Column]], salt: str) -> sql.Compo
     So neither a column that is added nor the order of columns changes the hash of a record.
     """
     hashes = [
-        sql.SQL("coalesce({}, 0)").format(_value_hash(i, column, _seed(salt + column.name)))
+        value_hash(column.type, _raw(i), _typed(i), _seed(salt + column.name))
         for i, column in columns
     ]
     return sql.SQL("({})").format(sql.SQL(" # ").join(hashes or [sql.SQL("0::bigint")]))
-
-
-def _value_hash(index: int, column: Column, seed: int) -> sql.Composable:
-    """A value's hash: equal values have one text, and an instant does as such."""
-    text = canonical_text(_raw(index))
-    if column.type in (ColumnType.TIMESTAMPTZ, ColumnType.TIMESTAMP):
-        text = sql.SQL("coalesce(extract(epoch from {})::text, {})").format(_typed(index), text)
-    return sql.SQL("hashtextextended({}, {})").format(text, sql.Literal(seed))
 
 
 def _seed(name: str) -> int:
