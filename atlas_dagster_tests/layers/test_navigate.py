@@ -111,10 +111,14 @@ def test_of_one_instant_one_version_decides(
 
 
 def test_of_one_instant_a_delete_comes_after_an_upsert(warehouse: PgConnection) -> None:
-    found = history_of(
-        warehouse, version("a", at(1)), version("c", at(2), "Bea"), version("b", at(2), **DELETED)
-    )
+    gone = version("b", at(2), **DELETED)
+    found = history_of(warehouse, version("a", at(1)), version("c", at(2), "Bea"), gone)
     assert found == [("a", at(1), at(2), "delete")]
+
+
+def test_a_late_delete_at_the_instant_of_an_opening_undoes_it(warehouse: PgConnection) -> None:
+    history_of(warehouse, version("c", at(2)))
+    assert history_of(warehouse, version("b", at(2), **DELETED)) == []
 
 
 def test_a_late_version_divides_a_segment(warehouse: PgConnection) -> None:
