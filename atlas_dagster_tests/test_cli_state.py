@@ -1,0 +1,98 @@
+"""`atlas state`, as an operator types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from atlas_dagster.cli_state import state
+from atlas_dagster.config import load_connections
+from atlas_dagster.errors import AtlasError
+from atlas_dagster.settings import load_settings
+from atlas_dagster.warehouse import PgConnection, connect, session_lock
+
+CONNECTIONS = """
+connections:
+  shop:
+    source: airbyte-source-faker==7.2.1
+    streams: [users, orders]
+"""
+
+EXPORTED = [
+    {
+        "type": "STREAM",
+        "stream": {"stream_descriptor": {"name": name}, "stream_state": {"cursor": cursor}},
+    }
+    for name, cursor in (("orders", 7), ("users", 3))
+]
+
+
+@pytest.fixture
+def project(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "connections.yaml").write_text(CONNECTIONS)
+    monkeypatch.setenv("ATLAS_PROJECT_DIR", str(tmp_path))
+    monkeypatch.setenv("ATLAS_WAREHOUSE_URL", warehouse_url)
+    return tmp_path
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(state, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def import_exported(project: Path) -> str:
+    file = project / "state.json"
+    file.write_text(json.dumps(EXPORTED))
+    return run("import", "shop", str(file))
+
+
+def test_what_is_imported_is_shown_and_exported_again(project: Path) -> None:
+    assert run("show", "shop") == "shop has no state yet\n"
+    assert import_exported(project) == "shop: 2 pieces of state imported\n"
+    assert "orders  version 1" in run("show", "shop")
+    assert json.loads(run("export", "shop")) == EXPORTED
+    run("export", "shop", "--file", str(project / "out.json"))
+    assert json.loads((project / "out.json").read_text()) == EXPORTED
+
+
+def test_a_reset_forgets_one_stream_and_keeps_its_history(
+    project: Path, warehouse: PgConnection
+) -> None:
+    import_exported(project)
+    assert run("reset", "shop", "--stream", "users") == "shop: 1 pieces of state reset\n"
+    assert [
+        m["stream"]["stream_descriptor"]["name"] for m in json.loads(run("export", "shop"))
+    ] == ["orders"]
+    assert "(reset)" in run("show", "shop")
+    versions = warehouse.execute(
+        "select version, state is null from pipeline.connector_state where name = 'users'"
+        " order by version"
+    ).fetchall()
+    assert versions == [(1, False), (2, True)]
+
+
+def test_state_is_left_alone_while_its_connection_is_synced(
+    project: Path, warehouse_url: str
+) -> None:
+    import_exported(project)
+    (embedded,) = load_connections(load_settings())
+    with (
+        connect(warehouse_url) as other,
+        session_lock(other, f"sync/{embedded.id}", "busy"),
+        pytest.raises(AtlasError, match="shop is being synced"),
+    ):
+        run("reset", "shop")
+    assert json.loads(run("export", "shop")) == EXPORTED
+
+
+def test_mistakes_name_the_connection_or_the_file(project: Path) -> None:
+    with pytest.raises(AtlasError, match=r"connections\.yaml: no connection 'x'; there are: shop"):
+        run("show", "x")
+    (project / "bad.json").write_text('{"not": "an array"}')
+    with pytest.raises(AtlasError, match=r"bad\.json: not an array of AirbyteStateMessage"):
+        run("import", "shop", str(project / "bad.json"))
