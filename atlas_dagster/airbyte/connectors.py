@@ -42,9 +42,32 @@ class Connector:
     scrub: Scrubber
 
     @property
+    def run_dir(self) -> Path:
+        """Where the files that its commands are given lie for as long as they run."""
+        return self.data_dir / "connectors" / "run" / self.connection.slug
+
+    @property
     def label(self) -> str:
         """The connector as errors call it."""
         return connector_label(self.connection)
+
+
+class ConfigKeeper:
+    """The configuration of a running connector, with the changes that the connector sends."""
+
+    def __init__(self, connector: Connector, config: ResolvedConfig, spec: Schema) -> None:
+        self.config = config
+        self._connector = connector
+        self._spec = spec
+        connector.scrub.hide(config.secrets)
+
+    def keep(self, update: bytes) -> None:
+        """Store a configuration that the connector sent, at once."""
+        connector = self._connector
+        self.config = config_store.save_update(
+            connector.connection, self.config, update, self._spec, connector.data_dir
+        )
+        connector.scrub.hide(self.config.secrets)
 
 
 def connector_label(connection: EmbeddedConnection) -> str:
@@ -84,7 +107,8 @@ def spec(connector: Connector) -> Schema:
     cache = connector.data_dir / "connectors" / f"{connection.package}-{connection.version}.spec"
     if not _is_path(connection.executable) and cache.exists():
         return cast("Schema", msgspec.json.decode(cache.read_bytes()))
-    messages = _answer(connector, "spec", [])
+    with private_directory(connector.run_dir) as directory:
+        messages = _answer(connector, "spec", directory, [])
     answer = next((bytes(m.spec) for m in messages if m.type == "SPEC"), b"")
     parsed = _object(answer, connector, "spec")
     schema = cast("Schema", parsed.get("connectionSpecification") or {})
@@ -93,11 +117,9 @@ def spec(connector: Connector) -> Schema:
     return schema
 
 
-def check(connector: Connector, config: ResolvedConfig) -> None:
+def check(connector: Connector, keeper: ConfigKeeper) -> None:
     """Ask the connector whether it can reach its source; raises ConnectorError with its reason."""
-    with private_directory() as directory:
-        path = write_private(directory / "config.json", msgspec.json.encode(config.values))
-        messages = _answer(connector, "check", ["--config", str(path)])
+    messages = _answer_with_config(connector, "check", keeper)
     status = next((m.connection_status for m in messages if m.connection_status), None)
     if status is None:
         raise ConnectorError(f"{connector.label}: check gave no answer")
@@ -106,17 +128,15 @@ def check(connector: Connector, config: ResolvedConfig) -> None:
         raise ConnectorError(f"{connector.label}: check failed: {reason}")
 
 
-def discover(connector: Connector, config: ResolvedConfig) -> dict[str, Any]:
+def discover(connector: Connector, keeper: ConfigKeeper) -> dict[str, Any]:
     """The source's catalog; asked anew once a day, for another version, and another config."""
-    cached = _cached_catalog(connector, config)
+    cached = _cached_catalog(connector, keeper.config)
     if cached is not None:
         return cached
-    with private_directory() as directory:
-        path = write_private(directory / "config.json", msgspec.json.encode(config.values))
-        messages = _answer(connector, "discover", ["--config", str(path)])
+    messages = _answer_with_config(connector, "discover", keeper)
     answer = next((bytes(m.catalog) for m in messages if m.type == "CATALOG"), b"")
     catalog = _object(answer, connector, "catalog")
-    entry = {"key": _catalog_key(connector, config), "at": time.time(), "catalog": catalog}
+    entry = {"key": _catalog_key(connector, keeper.config), "at": time.time(), "catalog": catalog}
     write_private(
         catalog_file(connector.connection, connector.data_dir), msgspec.json.encode(entry)
     )
@@ -154,12 +174,28 @@ def _catalog_key(connector: Connector, config: ResolvedConfig) -> str:
     return config_store.digest(values)
 
 
-def _answer(connector: Connector, verb: str, options: Sequence[str]) -> list[protocol.Message]:
+def _answer_with_config(
+    connector: Connector, verb: str, keeper: ConfigKeeper
+) -> list[protocol.Message]:
+    """Run a short command with the configuration, and keep what it changes of that."""
+    with private_directory(connector.run_dir) as directory:
+        path = write_private(directory / "config.json", msgspec.json.encode(keeper.config.values))
+        messages = _answer(connector, verb, directory, ["--config", str(path)])
+    for message in messages:
+        if message.control is not None and message.control.connector_config is not None:
+            keeper.keep(bytes(message.control.connector_config.config))
+    return messages
+
+
+def _answer(
+    connector: Connector, verb: str, directory: Path, options: Sequence[str]
+) -> list[protocol.Message]:
     """Run a short command to its end and return what it said; raises ConnectorError on failure."""
     messages: list[protocol.Message] = []
     last_words: list[str] = []
     with running(
         [str(connector.executable), verb, *options],
+        directory,
         heartbeat_seconds=connector.heartbeat_seconds,
         on_stderr=last_words.append,
         cancelled=connector.cancelled,

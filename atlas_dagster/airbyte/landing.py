@@ -156,6 +156,11 @@ def swap(connection: PgConnection, landing: Landing) -> None:
             )
 
 
+def discard(connection: PgConnection, landing: Landing) -> None:
+    """Drop the temporary-named table of a sync that failed."""
+    connection.execute(sql.SQL("drop table if exists {}").format(identifier(landing.table)))
+
+
 def _relation_exists(connection: PgConnection, name: Table) -> bool:
     row = connection.execute(
         "select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace"

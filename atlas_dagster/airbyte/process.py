@@ -42,6 +42,7 @@ class ConnectorProcess:
     def __init__(
         self,
         command: Sequence[str],
+        directory: Path,
         *,
         heartbeat_seconds: float,
         on_stderr: Callable[[str], None],
@@ -50,7 +51,7 @@ class ConnectorProcess:
         self._heartbeat = heartbeat_seconds
         self._cancelled = cancelled
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", guard.__file__, *command],
+            [sys.executable, "-I", "-S", guard.__file__, str(directory), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -143,14 +144,19 @@ class ConnectorProcess:
 @contextmanager
 def running(
     command: Sequence[str],
+    directory: Path,
     *,
     heartbeat_seconds: float,
     on_stderr: Callable[[str], None],
     cancelled: threading.Event,
 ) -> Generator[ConnectorProcess]:
-    """Run a connector command for the length of a block; nothing of it outlives the block."""
+    """Run a connector command for the length of a block; nothing of it outlives the block.
+
+    ``directory`` holds its files; it is removed, too, when our process dies within the block.
+    """
     process = ConnectorProcess(
         command,
+        directory,
         heartbeat_seconds=heartbeat_seconds,
         on_stderr=on_stderr,
         cancelled=cancelled,
@@ -162,9 +168,10 @@ def running(
 
 
 @contextmanager
-def private_directory() -> Generator[Path]:
+def private_directory(parent: Path) -> Generator[Path]:
     """A directory that only we can read, removed with all that is in it."""
-    directory = Path(tempfile.mkdtemp(prefix="atlas-connector-"))
+    parent.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(dir=parent))  # 0700
     try:
         yield directory
     finally:

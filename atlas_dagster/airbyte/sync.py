@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import threading
 import time
 from collections import deque
@@ -18,9 +19,8 @@ import psycopg
 from atlas_dagster import catalog_store
 from atlas_dagster.airbyte import catalogs, config_store, connectors, jobs, landing, protocol, state
 from atlas_dagster.airbyte.batches import StreamBuffer
-from atlas_dagster.airbyte.config_schema import Schema
 from atlas_dagster.airbyte.config_store import ResolvedConfig, Scrubber
-from atlas_dagster.airbyte.connectors import Connector
+from atlas_dagster.airbyte.connectors import ConfigKeeper, Connector
 from atlas_dagster.airbyte.process import (
     CancelledError,
     ConnectorProcess,
@@ -36,7 +36,7 @@ from atlas_dagster.errors import AtlasError, ConnectorError
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import connect
 
-NOTES_KEPT = 1000
+NOTES_KEPT = 200
 CANCEL_CHECK_SECONDS = 2.0
 
 
@@ -68,7 +68,8 @@ class Sync:
         self.settings = settings
         self.status = "running"
         self.failure: str | None = None
-        self.notes: deque[tuple[str, str]] = deque(maxlen=NOTES_KEPT)
+        self.notes: deque[tuple[str, str]] = deque()
+        self._noted = 0
         self._url = warehouse_url
         self._cancelled = threading.Event()
         self._scrub = Scrubber()
@@ -136,16 +137,17 @@ class Sync:
             cancelled=self._cancelled,
             scrub=self._scrub,
         )
+        shutil.rmtree(connector.run_dir, ignore_errors=True)  # of a sync that was killed
         spec = connectors.spec(connector)
         config = config_store.resolve(self.embedded, spec, self.settings.data_dir)
-        self._scrub.hide(config.secrets)
-        found = connectors.discover(connector, config)
+        keeper = ConfigKeeper(connector, config, spec)
+        found = connectors.discover(connector, keeper)
         catalogs.require_streams(self.embedded, found)
         connection = self._save_catalog(found)
         writer = self._open_writer(connection, found)
-        with private_directory() as directory:
-            options = self._options(directory, connection, found, config)
-            self._read(connector, options, writer, spec, config)
+        with private_directory(connector.run_dir) as directory:
+            options = self._options(directory, connection, found, keeper.config)
+            self._read(connector, directory, options, writer, keeper)
 
     def _save_catalog(self, found: Mapping[str, Any]) -> Connection:
         details = catalogs.connection_details(self.embedded, found)
@@ -194,12 +196,11 @@ class Sync:
     def _read(
         self,
         connector: Connector,
+        directory: Path,
         options: list[str],
         writer: Writer,
-        spec: Schema,
-        config: ResolvedConfig,
+        keeper: ConfigKeeper,
     ) -> None:
-        keeper = _ConfigKeeper(connector, config, spec)
         buffers = {
             key: StreamBuffer(key, applies_early=target.truncates)
             for key, target in writer.landings.items()
@@ -209,6 +210,7 @@ class Sync:
         try:
             with running(
                 [str(connector.executable), "read", *options],
+                directory,
                 heartbeat_seconds=connector.heartbeat_seconds,
                 on_stderr=self._last_words.append,
                 cancelled=self._cancelled,
@@ -257,24 +259,13 @@ class Sync:
             self._note("WARN", f"the failure is not in the ledger yet: {error}")
 
     def _note(self, level: str, text: str) -> None:
-        if level in LOUD_LEVELS:
+        if level not in LOUD_LEVELS:
+            return
+        self._noted += 1
+        if self._noted < NOTES_KEPT:
             self.notes.append((level, self._scrub(text)))
-
-
-class _ConfigKeeper:
-    """Keeps the configurations that a connector sends while it runs."""
-
-    def __init__(self, connector: Connector, config: ResolvedConfig, spec: Schema) -> None:
-        self._connector = connector
-        self._config = config
-        self._spec = spec
-
-    def keep(self, update: bytes) -> None:
-        connector = self._connector
-        self._config = config_store.save_update(
-            connector.connection, self._config, update, self._spec, connector.data_dir
-        )
-        connector.scrub.hide(self._config.secrets)
+        elif self._noted == NOTES_KEPT:
+            self.notes.append(("WARN", "further warnings of this sync are left out"))
 
 
 def raw_id_prefix() -> str:

@@ -79,8 +79,9 @@ class Writer:
             with self._connection.transaction():
                 self._write(batch, streams, is_last=status == "succeeded")
                 for target in self.landings.values():
-                    if target.swaps and status == "succeeded":
-                        landing.swap(self._connection, target)
+                    if target.swaps:
+                        finish = landing.swap if status == "succeeded" else landing.discard
+                        finish(self._connection, target)
                 jobs.finish(self._connection, self._connection_id, self._job_id, status, failure)
         except BaseException:
             self._staged, self._committed, self._cursors = before

@@ -9,7 +9,7 @@ import pytest
 
 from atlas_dagster.airbyte import config_store, connectors
 from atlas_dagster.airbyte.config_store import Scrubber
-from atlas_dagster.airbyte.connectors import Connector
+from atlas_dagster.airbyte.connectors import ConfigKeeper, Connector
 from atlas_dagster.config import EmbeddedConnection
 from atlas_dagster.errors import ConnectorError
 from atlas_dagster_tests.airbyte.scripted import Source, record
@@ -171,5 +171,6 @@ def test_a_failed_check_gives_the_connectors_reason(source: Source) -> None:
         Scrubber(),
     )
     config = config_store.resolve(source.connection(), {}, source.settings.data_dir, {})
+    keeper = ConfigKeeper(connector, config, {})
     with pytest.raises(ConnectorError, match="check failed: no such database"):
-        connectors.check(connector, config)
+        connectors.check(connector, keeper)

@@ -49,6 +49,7 @@ def test_killed_syncs_lose_and_double_nothing(source: Source, mode: str, seed: i
     _, alive = psutil.wait_procs(connectors, timeout=30)
     assert alive == []
     assert start(source, mode).wait() == 0
+    assert list((source.settings.data_dir / "connectors" / "run" / "scripted").iterdir()) == []
     assert source.rows("select count(*), count(distinct id), max(id) from landing.numbers") == [
         (TOTAL, TOTAL, TOTAL)
     ]
