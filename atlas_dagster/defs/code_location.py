@@ -7,6 +7,7 @@ import dagster as dg
 from atlas_dagster.airbyte.workspace import build_workspace
 from atlas_dagster.config import load_rules
 from atlas_dagster.defs.connections import build_definitions
+from atlas_dagster.defs.executor import in_process
 from atlas_dagster.defs.resources import build_resources
 from atlas_dagster.settings import load_settings
 
@@ -21,5 +22,5 @@ def build_code_location() -> dg.Definitions:
     workspace = build_workspace(settings)
     return dg.Definitions.merge(
         build_definitions(workspace, rules),
-        dg.Definitions(resources=build_resources(workspace), executor=dg.in_process_executor),
+        dg.Definitions(resources=build_resources(workspace), executor=in_process),
     )
