@@ -46,7 +46,7 @@ def materialize_chart(
     """Type the record versions of the run's days."""
     history = history_rules(stream, rules)
     first, last = day_range(context)
-    result = build_chart(connection, stream, history, first, last, context.run_id)
+    result = build_chart(connection, stream, history, first, last, context.run.run_id)
     context.log.info(
         f"{stream.label}: {result.inserted:,} versions typed, {result.invalid:,} invalid"
     )

@@ -35,7 +35,7 @@ def materialize_explore(
     Days that the run is not for get a materialization of their own: no partition has rows that
     Dagster does not know of.
     """
-    result = load_explore(connection, stream, context.run_id)
+    result = load_explore(connection, stream, context.run.run_id)
     context.log.info(f"{stream.label}: {result.rows:,} new record versions")
     first, last = day_range(context)
     for day, rows in result.days.items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster._core.definitions.utils import is_valid_name
 
 from atlas_dagster.assets.layer_assets import LAYERS
 from atlas_dagster.assets.layer_runs import layers_job_name
@@ -26,6 +27,15 @@ class ConnectionJobs:
     layers: UnresolvedAssetJobDefinition
 
 
+def job_name(connection: str) -> str:
+    """The name of the job of a whole connection: its slug, with ``_`` after it where needed.
+
+    Dagster refuses keywords of Python and some names of its own (``import``, ``config``). No slug
+    ends in ``_``, so the name is free.
+    """
+    return connection if is_valid_name(connection) else f"{connection}_"
+
+
 def build_connection_jobs(connection: str) -> ConnectionJobs:
     """`<connection>`, `<connection>_sync` and `<connection>_layers` (which can be backfilled)."""
     group = dg.AssetSelection.groups(connection)
@@ -33,7 +43,7 @@ def build_connection_jobs(connection: str) -> ConnectionJobs:
     tags = {"atlas/connection": connection}
     return ConnectionJobs(
         everything=dg.define_asset_job(
-            connection,
+            job_name(connection),
             selection=group,
             tags=tags,
             description=f"Sync {connection} and build its layers for one day.",

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 import msgspec
 
+from atlas_dagster.assets.layer_assets import LAYERS
 from atlas_dagster.assets.metadata import TOUCHED_DAYS
 from atlas_dagster.assets.partitions import partition_of_key
 
@@ -38,6 +38,15 @@ FINISHED = (
 )
 
 
+WAITING = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+)
+
+PARTITION_TAG = "dagster/partition"
+
+
 class LayerRunsCursor(msgspec.Struct, frozen=True):
     """Up to which event of each type finished runs have been read."""
 
@@ -55,7 +64,7 @@ class StreamDay:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a run brought, and which partitions of navigate it set out to build.
+    """What a run brought, and which partitions it has brought as far as navigate, or tried to.
 
     ``sync_ids`` holds the Airbyte job of each connection that it synced.
     """
@@ -64,6 +73,16 @@ class FinishedRun:
     touched: frozenset[StreamDay]
     covered: frozenset[StreamDay]
     sync_ids: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """The event that ended a run; ``at`` is its time in seconds since 1970."""
+
+    event_type: str
+    storage_id: int
+    run_id: str
+    at: float
 
 
 def layers_job_name(connection: str) -> str:
@@ -93,31 +112,40 @@ def _origin(run: FinishedRun, connection: str) -> str:
     return f"run-{run.run_id}" if job_id is None else f"sync-{job_id}"
 
 
-def read_finished_run(
-    run_id: str, started_on: str, events: Iterable[dg.DagsterEvent]
-) -> FinishedRun:
-    """Read a run's materializations, planned and done.
+def read_finished_run(run_id: str, events: Iterable[dg.DagsterEvent]) -> FinishedRun:
+    """Read what a run planned to materialize, what it did materialize, and which steps failed.
 
-    ``started_on`` is the day that a run which names no partition is for.
+    Layers that failed are for a person to look at. Those that a failed sync, a cancellation or a
+    kill left out are not covered: the days that were touched are still to be built.
     """
     touched: set[StreamDay] = set()
-    covered: set[StreamDay] = set()
+    planned: set[StreamDay] = set()
+    streams_of_steps: dict[str | None, tuple[str, str]] = {}
+    failed_steps: set[str | None] = set()
+    built: set[tuple[str, str]] = set()
     sync_ids: dict[str, int] = {}
     for event in events:
-        key = event.asset_key
-        if key is None or len(key.path) != 3:
+        if event.is_step_failure:
+            failed_steps.add(event.step_key)
+        if event.asset_key is None or len(event.asset_key.path) != 3:
             continue
-        layer, connection, stream = key.path
+        layer, connection, stream = event.asset_key.path
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
-            if layer == "navigate":
-                covered.add(StreamDay(connection, stream, event.partition or started_on))
+            if layer in LAYERS:
+                streams_of_steps[event.step_key] = connection, stream
+            if layer == "navigate" and event.partition:
+                planned.add(StreamDay(connection, stream, event.partition))
             continue
         metadata = event.step_materialization_data.materialization.metadata
         touched.update(StreamDay(connection, stream, day) for day in _days(metadata))
+        if layer == "navigate":
+            built.add((connection, stream))
         job_id = metadata.get("atlas/job_id")
         if layer == "airbyte" and isinstance(job_id, dg.IntMetadataValue) and job_id.value:
             sync_ids[connection] = job_id.value
-    return FinishedRun(run_id, frozenset(touched), frozenset(covered), sync_ids)
+    tried = built | {stream for step, stream in streams_of_steps.items() if step in failed_steps}
+    covered = frozenset(day for day in planned if (day.connection, day.stream) in tried)
+    return FinishedRun(run_id, frozenset(touched), covered, sync_ids)
 
 
 def _days(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Iterator[str]:
@@ -136,10 +164,14 @@ def build_layer_runs_sensor(jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.
         after = dict(cursor.after)
         requests: list[dg.RunRequest] = []
         read = 0
-        for event_type, storage_id, run_id in _settled_runs(context.instance, cursor):
-            run = _load_finished_run(context.instance, run_id)
-            requests += [r for r in layer_run_requests(run) if r.job_name in names]
-            after[event_type] = storage_id
+        for end in _settled_ends(context.instance, cursor):
+            run = _load_finished_run(context.instance, end.run_id)
+            requests += [
+                request
+                for request in layer_run_requests(run)
+                if request.job_name in names and not _is_awaited(context.instance, request, end.at)
+            ]
+            after[end.event_type] = end.storage_id
             read += 1
         return dg.SensorResult(
             run_requests=requests,
@@ -162,10 +194,8 @@ def _parse_cursor(text: str | None) -> LayerRunsCursor:
     return msgspec.json.decode(text, type=LayerRunsCursor) if text else LayerRunsCursor()
 
 
-def _settled_runs(
-    instance: dg.DagsterInstance, cursor: LayerRunsCursor
-) -> Iterator[tuple[str, int, str]]:
-    """Finished runs after the cursor, oldest first per type, while the tick's budget lasts."""
+def _settled_ends(instance: dg.DagsterInstance, cursor: LayerRunsCursor) -> Iterator[RunEnd]:
+    """Ends of runs after the cursor, oldest first per type, while the tick's budget lasts."""
     deadline = time.monotonic() + BUDGET_SECONDS
     newest = time.time() - SETTLE_SECONDS
     for event_type in FINISHED:
@@ -179,7 +209,9 @@ def _settled_runs(
             for record in page.records:
                 if record.timestamp > newest or time.monotonic() >= deadline:
                     break
-                yield event_type.value, record.storage_id, record.run_id
+                yield RunEnd(
+                    event_type.value, record.storage_id, record.run_id, at=record.timestamp
+                )
                 after = record.storage_id
             else:
                 if page.has_more:
@@ -188,16 +220,32 @@ def _settled_runs(
 
 
 def _load_finished_run(instance: dg.DagsterInstance, run_id: str) -> FinishedRun:
-    record = instance.get_run_record_by_id(run_id)
-    started = record.create_timestamp if record else datetime.now(timezone.utc)
     logged = instance.get_records_for_run(
         run_id,
         of_type={
             dg.DagsterEventType.ASSET_MATERIALIZATION,
             dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+            dg.DagsterEventType.STEP_FAILURE,
         },
     )
     events = (r.event_log_entry.dagster_event for r in logged.records)
-    return read_finished_run(
-        run_id, started.date().isoformat(), (event for event in events if event)
+    return read_finished_run(run_id, (event for event in events if event))
+
+
+def _is_awaited(instance: dg.DagsterInstance, request: dg.RunRequest, since: float) -> bool:
+    """Whether a run of all layers of that day waits to start, or started after ``since``.
+
+    Of several days that a sync touched, the first run's explore takes all rows: the runs that were
+    requested with it need no second request.
+    """
+    records = instance.get_run_records(
+        dg.RunsFilter(job_name=request.job_name, tags={PARTITION_TAG: request.partition_key or ""})
+    )
+    return any(
+        record.dagster_run.asset_selection is None
+        and (
+            record.dagster_run.status in WAITING
+            or (record.start_time is not None and record.start_time >= since)
+        )
+        for record in records
     )

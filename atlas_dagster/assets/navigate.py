@@ -46,7 +46,7 @@ def materialize_navigate(
     """Bring navigate in line with chart's versions of the run's days."""
     history = history_rules(stream, rules)
     first, last = day_range(context)
-    result = build_navigate(connection, stream, history, first, last, context.run_id)
+    result = build_navigate(connection, stream, history, first, last, context.run.run_id)
     context.log.info(
         f"{stream.label}: {result.opened:,} segments opened, {result.closed:,} closed,"
         f" {result.reopened:,} reopened, {result.removed:,} removed"

@@ -7,6 +7,8 @@ import dagster as dg
 
 from atlas_dagster.airbyte.workspace import AtlasAirbyteWorkspace
 from atlas_dagster.assets.errors import operator_errors
+from atlas_dagster.assets.layer_assets import LAYERS
+from atlas_dagster.assets.partitions import require_partition
 from atlas_dagster.catalog import Connection
 
 
@@ -25,6 +27,16 @@ def build_sync_assets(
         context: dg.AssetExecutionContext, airbyte: AtlasAirbyteWorkspace
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
         with operator_errors(f"sync {connection.slug}"):
+            if _builds_layers(context):
+                require_partition(context)
             yield from airbyte.sync_and_poll(context=context)
 
     return sync
+
+
+def _builds_layers(context: dg.AssetExecutionContext) -> bool:
+    """Whether the run has layers to build after this sync."""
+    chosen = context.run.asset_selection
+    if chosen is None:
+        return context.job_def.partitions_def is not None
+    return any(key.path[0] in LAYERS for key in chosen)
