@@ -31,7 +31,7 @@ def cast_json(value: sql.Composable, kind: ColumnType, server_version: int) -> s
     """SQL that reads a jsonb scalar as a column type; NULL where it does not fit.
 
     ``value`` is a jsonb expression that is cheap to repeat and never JSON null. Text that only
-    PostgreSQL would take (``now``, ``infinity``, ``0x1F``, ``1_000``) does not fit.
+    PostgreSQL would take (``now``, ``infinity``, ``01/02/2023``, ``0x1F``, ``1_000``) does not fit.
     Rule: airbytehq/airbyte, load CDK, data/AirbyteValueCoercer.kt.
     """
     if kind is ColumnType.JSONB:
@@ -42,14 +42,33 @@ def cast_json(value: sql.Composable, kind: ColumnType, server_version: int) -> s
         return sql.SQL(
             "case {} when 'true'::jsonb then true when 'false'::jsonb then false end"
         ).format(value)
-    template = _TEMPORAL_CAST if kind in _TEMPORAL else _NUMBER_CASTS[kind]
-    return sql.SQL(template).format(value=value, soft=_soft(value, kind, server_version))
+    soft = _soft(value, kind, server_version)
+    if kind not in _TEMPORAL:
+        return sql.SQL(_NUMBER_CASTS[kind]).format(value=value, soft=soft)
+    gate = _TIME_GATE if kind in (ColumnType.TIME, ColumnType.TIMETZ) else _DATE_GATE
+    return sql.SQL(_TEMPORAL_CAST).format(
+        value=value,
+        gate=sql.SQL(gate).format(value=value, words=sql.Literal(_WORDS)),
+        soft=soft,
+    )
 
 
-# The letters of now, infinity, epoch and allballs come first, digits of a real date do.
+# The two spellings that are cheap to know come first. Words such as now, today and infinity, and
+# dates that begin with the day or the month, are PostgreSQL's alone.
+_DATE_GATE = """ascii({value} #>> '{{}}') between 48 and 57 and (
+        {value} #>> '{{}}' like '____-__-__T__:__:__%'
+        or {value} #>> '{{}}' like '____-__-__'
+        or ({value} #>> '{{}}' ~ '^[0-9]{{4}}' and {value} #>> '{{}}' !~* {words})
+    )"""
+
+_TIME_GATE = """ascii({value} #>> '{{}}') between 48 and 57 and (
+        {value} #>> '{{}}' like '__:__:__' or {value} #>> '{{}}' !~* {words}
+    )"""
+
+_WORDS = "(now|today|tomorrow|yesterday|allballs|epoch|infinity)"
+
 _TEMPORAL_CAST: LiteralString = """case
-    when jsonb_typeof({value}) = 'string' and ascii({value} #>> '{{}}') between 48 and 57
-    then {soft}
+    when jsonb_typeof({value}) = 'string' and {gate} then {soft}
 end"""
 
 # Spelled out: \s and \d match Unicode's spaces and digits, which no cast takes. A longer number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -21,16 +22,10 @@ def build_chart_asset(
     stream: Stream, rules: StreamRules, owners: Sequence[str]
 ) -> dg.AssetsDefinition:
     """The record versions of a stream, typed and validated, one row each."""
-
-    def materialize(
-        context: dg.AssetExecutionContext, connection: PgConnection, current: Stream
-    ) -> dg.MaterializeResult[Any]:
-        return materialize_chart(context, connection, current, rules)
-
     return build_layer_asset(
         "chart",
         stream,
-        materialize,
+        partial(materialize_chart, rules=rules),
         upstream="explore",
         owners=owners,
         description=f"The record versions of {stream.label}, typed and validated, one row each.",

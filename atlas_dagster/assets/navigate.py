@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -21,16 +22,10 @@ def build_navigate_asset(
     stream: Stream, rules: StreamRules, owners: Sequence[str]
 ) -> dg.AssetsDefinition:
     """The business history of a stream, SCD Type 2, one row a validity interval."""
-
-    def materialize(
-        context: dg.AssetExecutionContext, connection: PgConnection, current: Stream
-    ) -> dg.MaterializeResult[Any]:
-        return materialize_navigate(context, connection, current, rules)
-
     return build_layer_asset(
         "navigate",
         stream,
-        materialize,
+        partial(materialize_navigate, rules=rules),
         upstream="chart",
         owners=owners,
         description=f"The history of {stream.label}, SCD Type 2, one row a validity interval.",

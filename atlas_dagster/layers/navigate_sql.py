@@ -29,6 +29,33 @@ _DECIDING = sql.SQL(
 )
 
 
+# What `history` says of each key, as segments: a change opens one and closes the one before it.
+# A deletion, whose state is NULL, only closes.
+_SEGMENTS = sql.SQL(
+    """change as (
+            select
+                natural_key,
+                instant,
+                state,
+                raw_id,
+                lag(state) over (partition by natural_key order by instant) as state_before
+            from history
+        ),
+        segment as (
+            select
+                natural_key,
+                instant as valid_from,
+                state,
+                raw_id,
+                lead(instant) over later as valid_to,
+                lead(state) over later as next_state
+            from change
+            where state is distinct from state_before
+            window later as (partition by natural_key order by instant)
+        )"""
+)
+
+
 def constrain_table(stream: Stream) -> sql.Composed:
     """SQL: what holds for every segment; a key opens at most one at an instant."""
     return sql.SQL(
@@ -73,36 +100,17 @@ def create_table_from_chart(stream: Stream, run_id: str) -> sql.Composed:
     return sql.SQL(
         """
         create table {navigate} as
-        with version as (
+        with history as (
             {versions}
         ),
-        change as (
-            select
-                natural_key,
-                instant,
-                state,
-                raw_id,
-                lag(state) over (partition by natural_key order by instant) as state_before
-            from version
-        ),
-        segment as (
-            select
-                natural_key,
-                instant as valid_from,
-                state,
-                raw_id,
-                lead(instant) over later as valid_to,
-                lead(state) over later as next_state
-            from change
-            where state is distinct from state_before
-            window later as (partition by natural_key order by instant)
-        )
+        {segments}
         {rows}
         where segment.state is not null
         """
     ).format(
         navigate=_navigate(stream),
         versions=_versions(sql.SQL("{} as chart").format(_chart(stream)), sql.SQL("true")),
+        segments=_SEGMENTS,
         rows=_rows(stream, run_id, sql.SQL("segment")),
     )
 
@@ -181,24 +189,7 @@ def create_target(stream: Stream) -> sql.Composed:
             union all
             select natural_key, valid_from, state, raw_id from open_before
         ),
-        change as (
-            select
-                *,
-                lag(state) over (partition by natural_key order by instant) as state_before
-            from history
-        ),
-        segment as (
-            select
-                natural_key,
-                instant as valid_from,
-                state,
-                raw_id,
-                lead(instant) over later as valid_to,
-                lead(state) over later as next_state
-            from change
-            where state is distinct from state_before
-            window later as (partition by natural_key order by instant)
-        )
+        {segments}
         select
             segment.*,
             stored._airbyte_raw_id is not null as is_stored,
@@ -222,6 +213,7 @@ def create_target(stream: Stream) -> sql.Composed:
             ).format(_chart(stream)),
             sql.SQL("true"),
         ),
+        segments=_SEGMENTS,
         navigate=_navigate(stream),
     )
 

@@ -66,6 +66,9 @@ FITS: list[tuple[str, Any, Any]] = [
     ("boolean", True, True),
     ("boolean", False, False),
     ("date", "2024-02-29", date(2024, 2, 29)),
+    ("date", "20240229", date(2024, 2, 29)),
+    ("date", "2024/02/29", date(2024, 2, 29)),
+    ("instant", "2024-02-29 12:00", datetime(2024, 2, 29, 12, tzinfo=UTC)),
     ("instant", "2024-02-29T12:00:00Z", datetime(2024, 2, 29, 12, tzinfo=UTC)),
     ("instant", "2024-02-29T12:00:00+02:00", datetime(2024, 2, 29, 10, tzinfo=UTC)),
     ("instant", "2024-02-29 12:00:00.123456", datetime(2024, 2, 29, 12, 0, 0, 123456, tzinfo=UTC)),
@@ -81,6 +84,11 @@ FITS: list[tuple[str, Any, Any]] = [
 ]
 
 MISFITS: list[tuple[str, Any]] = [
+    ("date", "01/02/2023"),
+    ("date", "29.02.2024"),
+    ("instant", "10:00 today"),
+    ("instant", "2024-02-29 allballs"),
+    ("time", "10:00 today"),
     ("integer", BIG),
     ("integer", -BIG - 1),
     ("integer", 12.5),
