@@ -28,7 +28,7 @@ from atlas_dagster_tests.properties.oracle import (
     history,
     natural_key,
 )
-from atlas_dagster_tests.properties.worlds import Step, World, closing_steps, days_of
+from atlas_dagster_tests.properties.worlds import DAYS, Step, World, closing_steps, days_of
 
 
 class Player:
@@ -54,25 +54,37 @@ class Player:
             self.step(step)
 
     def step(self, step: Step) -> None:
-        match step.what:
-            case "land":
-                arriving, self.coming = self.coming[: step.first], self.coming[step.first :]
-                self.land(arriving)
-            case "again":
-                if self.landing:
-                    self.land([self.landing[step.first % len(self.landing)]])
-            case "load":
-                load(self.connection, self.stream)
-                self.seen.update((version.raw_id, version) for version in self.landing)
-            case "swap":
-                swap_landing(self.connection, self.stream)
-            case "chart":
-                chart(self.connection, self.stream, self.world.rules, days_of(step))
-                self.charted = True
-            case "navigate" if self.charted:
-                navigate(self.connection, self.stream, self.world.rules, days_of(step))
-            case _:
-                pass
+        getattr(self, f"_{step.what}")(step)
+
+    def _sync(self, step: Step) -> None:
+        every_day = Step("", 0, len(DAYS) - 1)
+        self._land(step)
+        self._load(step)
+        self._chart(every_day)
+        self._navigate(every_day)
+
+    def _land(self, step: Step) -> None:
+        arriving, self.coming = self.coming[: step.first], self.coming[step.first :]
+        self.land(arriving)
+
+    def _again(self, step: Step) -> None:
+        if self.landing:
+            self.land([self.landing[step.first % len(self.landing)]])
+
+    def _swap(self, step: Step) -> None:
+        swap_landing(self.connection, self.stream)
+
+    def _load(self, step: Step) -> None:
+        load(self.connection, self.stream)
+        self.seen.update((version.raw_id, version) for version in self.landing)
+
+    def _chart(self, step: Step) -> None:
+        chart(self.connection, self.stream, self.world.rules, days_of(step))
+        self.charted = True
+
+    def _navigate(self, step: Step) -> None:
+        if self.charted:
+            navigate(self.connection, self.stream, self.world.rules, days_of(step))
 
     def land(self, arriving: Sequence[Version]) -> None:
         """Append them; where the destination dedups, each one replaces the rows of its key."""

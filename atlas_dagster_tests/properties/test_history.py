@@ -34,7 +34,7 @@ def database(warehouse_url: str) -> Iterator[PgConnection]:
         yield connection
 
 
-@settings(ANY_WORLD, max_examples=60)
+@settings(ANY_WORLD, max_examples=50)
 @given(world=worlds())
 def test_navigate_is_what_the_rules_say(database: PgConnection, world: World) -> None:
     play(database, STREAM, world)

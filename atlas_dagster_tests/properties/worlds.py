@@ -90,7 +90,7 @@ class Step:
 
     ``land``: so many more versions arrive; ``again``: a version that landed lands once more;
     ``swap``: landing is replaced by a table with the same rows; ``load``, and ``chart`` and
-    ``navigate`` over days.
+    ``navigate`` over days; ``sync``: so many arrive and go through all layers.
     """
 
     what: str
@@ -126,12 +126,12 @@ def versions(draw: st.DrawFn, rules: StreamRules) -> tuple[Version, ...]:
     pool = draw(st.lists(contents(), min_size=1, max_size=3))
     ids = draw(st.sampled_from(((1,), (1, -1), (1, 10_000, None))))
     regions = draw(st.lists(st.sampled_from(REGIONS), min_size=1, max_size=2))
-    instants = draw(st.lists(st.sampled_from(INSTANTS), min_size=1, max_size=6))
+    instants = draw(st.lists(st.sampled_from(INSTANTS), min_size=1, max_size=5))
     updates = draw(st.lists(st.sampled_from(INSTANTS), min_size=1, max_size=4))
     cdc = draw(st.booleans())
     marks = draw(st.permutations(MARKS))
     found: list[Version] = []
-    for number in range(draw(st.integers(1, 14))):
+    for number in range(draw(st.integers(2, 14))):
         updated = draw(st.sampled_from(updates))
         data = {
             "id": draw(st.sampled_from(ids)),
@@ -155,6 +155,8 @@ def _days(what: str) -> st.SearchStrategy[Step]:
 
 
 STEPS = st.one_of(
+    st.integers(1, 3).map(lambda count: Step("sync", count)),
+    st.integers(1, 3).map(lambda count: Step("sync", count)),
     st.integers(1, 4).map(lambda count: Step("land", count)),
     st.integers(0, 13).map(lambda index: Step("again", index)),
     st.just(Step("load")),
@@ -172,7 +174,7 @@ def worlds(draw: st.DrawFn) -> World:
         rules=rules,
         dedup=draw(st.booleans()),
         versions=draw(versions(rules)),
-        steps=tuple(draw(st.lists(STEPS, max_size=14))),
+        steps=tuple(draw(st.lists(STEPS, min_size=2, max_size=12))),
         closing=tuple(draw(st.permutations(list(range(len(DAYS))) * 2))),
     )
 
