@@ -85,6 +85,7 @@ def _build_all(
     connection.execute(navigate_sql.constrain_table(stream))
     connection.execute(navigate_sql.create_current_index(stream))
     connection.execute(navigate_sql.create_current_view(stream))
+    connection.execute(navigate_sql.create_as_of_function(stream))
     connection.execute(sql.SQL("analyze {}").format(table))
     rows, current = _counts(connection, navigate_sql.count_segments(stream))
     count = start_table(
@@ -119,6 +120,8 @@ def _counts(connection: PgConnection, query: sql.Composed) -> tuple[int, int]:
 
 def _add_new_columns(connection: PgConnection, stream: Stream) -> None:
     present = table_columns(connection, navigate_table(stream))
-    for column in stream.columns:
-        if column.layer not in present:
-            connection.execute(add_column(navigate_table(stream), column))
+    new = [column for column in stream.columns if column.layer not in present]
+    for column in new:
+        connection.execute(add_column(navigate_table(stream), column))
+    if new:
+        connection.execute(navigate_sql.create_current_view(stream))

@@ -84,15 +84,39 @@ def create_current_index(stream: Stream) -> sql.Composed:
 
 
 def create_current_view(stream: Stream) -> sql.Composed:
-    """SQL: the view of current rows beside the table."""
+    """SQL: the view of current rows beside the table, with all of its columns."""
     return sql.SQL(
         "create or replace view {} as select * from {} where _atlas_valid_to is null"
     ).format(sql.Identifier("navigate", current_view_name(stream)), _navigate(stream))
 
 
+def create_as_of_function(stream: Stream) -> sql.Composed:
+    """SQL: the function that gives the rows as they were at an instant."""
+    return sql.SQL(
+        """
+        create or replace function {function} (instant timestamptz)
+        returns setof {navigate}
+        language sql stable parallel safe as $as_of$
+            select *
+            from {navigate}
+            where _atlas_valid_from <= instant
+                and (_atlas_valid_to is null or _atlas_valid_to > instant)
+        $as_of$
+        """
+    ).format(
+        function=sql.Identifier("navigate", as_of_function_name(stream)),
+        navigate=_navigate(stream),
+    )
+
+
 def current_view_name(stream: Stream) -> str:
     """The name of the view of current rows."""
     return bounded_identifier(f"{stream.table_name}_current")
+
+
+def as_of_function_name(stream: Stream) -> str:
+    """The name of the function that gives the rows as of an instant."""
+    return bounded_identifier(f"{stream.table_name}_as_of")
 
 
 def create_table_from_chart(stream: Stream, run_id: str) -> sql.Composed:

@@ -314,6 +314,34 @@ def test_the_view_shows_the_current_rows(warehouse: PgConnection) -> None:
     assert found.fetchall() == [("b", "Bea")]
 
 
+def test_the_function_shows_the_rows_as_of_an_instant(warehouse: PgConnection) -> None:
+    history_of(
+        warehouse,
+        version("a", at(2)),
+        version("b", at(4), "Bea"),
+        version("c", at(6), _ab_cdc_deleted_at="2024-01-06"),
+    )
+    seen = {day: as_of(warehouse, at(day)) for day in (1, 2, 3, 4, 5, 6, 7)}
+    assert seen == {1: [], 2: ["a"], 3: ["a"], 4: ["b"], 5: ["b"], 6: [], 7: []}
+
+
+def as_of(connection: PgConnection, instant: datetime) -> list[str]:
+    query = "select _airbyte_raw_id from navigate.crm__users_as_of(%s)"
+    return [row[0] for row in connection.execute(query, (instant,))]
+
+
+def test_view_and_function_show_the_columns_that_the_source_gains(
+    warehouse: PgConnection,
+) -> None:
+    history_of(warehouse, version("a", at(1)))
+    wider = make_stream({"age": {"type": "integer"}, **PROPERTIES})
+    insert_explore(warehouse, wider, [version("c", at(3), age=7)])
+    chart(warehouse, wider)
+    navigate(warehouse, wider)
+    for source in ("navigate.crm__users_current", "navigate.crm__users_as_of('2024-01-03')"):
+        assert warehouse.execute(f"select age from {source}").fetchall() == [(7,)]
+
+
 REFUSED: dict[str, type[psycopg.Error]] = {
     "set _atlas_valid_to = _atlas_valid_from": psycopg.errors.CheckViolation,
     "set _atlas_closed_by = null where _airbyte_raw_id = 'a'": psycopg.errors.CheckViolation,
