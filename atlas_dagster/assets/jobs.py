@@ -10,7 +10,7 @@ from dagster._core.definitions.utils import is_valid_name
 
 from atlas_dagster.assets.layer_assets import LAYERS
 from atlas_dagster.assets.layer_runs import layers_job_name
-from atlas_dagster.assets.partitions import today
+from atlas_dagster.assets.partitions import utc_day
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -66,12 +66,15 @@ def build_connection_jobs(connection: str) -> ConnectionJobs:
 def build_schedule(
     connection: str, jobs: ConnectionJobs, cron: str, timezone: str
 ) -> dg.ScheduleDefinition:
-    """Sync a connection and build today's layers at each tick of its cron."""
+    """Sync a connection and build the layers of the day at each tick of its cron."""
 
     def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        due = context.scheduled_execution_time.isoformat()
+        # Of the time that was due, not of now: a tick that is late has no later partition.
+        due = context.scheduled_execution_time
         return dg.RunRequest(
-            run_key=f"{connection}/{due}", partition_key=today(), tags={"atlas/due": due}
+            run_key=f"{connection}/{due.isoformat()}",
+            partition_key=utc_day(due),
+            tags={"atlas/due": due.isoformat()},
         )
 
     return dg.ScheduleDefinition(
@@ -81,5 +84,5 @@ def build_schedule(
         execution_timezone=timezone,
         execution_fn=request,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Syncs {connection} and builds today's layers.",
+        description=f"Syncs {connection} and builds the layers of the day.",
     )

@@ -15,7 +15,12 @@ daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_o
 
 def today() -> str:
     """The partition key of the current UTC day."""
-    return datetime.now(timezone.utc).date().isoformat()
+    return utc_day(datetime.now(timezone.utc))
+
+
+def utc_day(moment: datetime) -> str:
+    """The partition key of the UTC day of an instant."""
+    return moment.astimezone(timezone.utc).date().isoformat()
 
 
 def day_range(context: dg.AssetExecutionContext) -> tuple[date, date]:

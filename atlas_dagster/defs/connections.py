@@ -21,10 +21,10 @@ from atlas_dagster.errors import ConfigError
 def build_definitions(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> dg.Definitions:
     """The assets, jobs, schedules and sensor of all connections of a workspace.
 
-    Raises ConfigError where the jobs of two connections would share a name.
+    Raises ConfigError where jobs or steps of two connections would share a name.
     """
     connections = workspace.connections()
-    _refuse_shared_job_names(connections)
+    _refuse_shared_names(connections)
     jobs = {connection.slug: build_connection_jobs(connection.slug) for connection in connections}
     return dg.Definitions(
         assets=[
@@ -46,7 +46,7 @@ def _connection_assets(
     workspace: AtlasAirbyteWorkspace, connection: Connection, rules: AtlasRules
 ) -> list[dg.AssetsDefinition]:
     owners = rules.connection(connection.slug).owners
-    assets = [build_sync_assets(workspace, connection)]
+    assets = [build_sync_assets(workspace, connection, owners)]
     for stream in connection.streams:
         stream_rules = rules.stream(connection.slug, stream.slug)
         assets += [
@@ -65,12 +65,13 @@ def _schedules(jobs: dict[str, ConnectionJobs], rules: AtlasRules) -> list[dg.Sc
     ]
 
 
-def _refuse_shared_job_names(connections: Sequence[Connection]) -> None:
+def _refuse_shared_names(connections: Sequence[Connection]) -> None:
+    """Names of jobs and ops are one space in Dagster; what else we name has a ``__`` in it."""
     slugs = {connection.slug for connection in connections}
-    for slug in slugs:
-        for suffix in ("_sync", "_layers"):
-            if f"{slug}{suffix}" in slugs:
+    for slug in sorted(slugs):
+        for name in (f"{slug}_sync", f"{slug}_layers", f"sync_{slug}"):
+            if name in slugs:
                 raise ConfigError(
-                    f"connections {slug} and {slug}{suffix}: the job {slug}{suffix} would belong"
-                    " to both; rename one of them"
+                    f"connections {slug} and {name}: both would have a job or a step called"
+                    f" {name}; rename one of them"
                 )

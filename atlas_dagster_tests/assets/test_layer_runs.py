@@ -6,6 +6,7 @@ from datetime import date
 
 import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData, StepMaterializationData
+from dagster._core.execution.plan.objects import StepFailureData
 
 from atlas_dagster.assets.layer_runs import (
     FinishedRun,
@@ -40,7 +41,12 @@ def materialized(layer: str, *days: str, job_id: int | None = None) -> dg.Dagste
 
 
 def failed(step: str) -> dg.DagsterEvent:
-    return dg.DagsterEvent(dg.DagsterEventType.STEP_FAILURE.value, "shop", step_key=step)
+    return dg.DagsterEvent(
+        dg.DagsterEventType.STEP_FAILURE.value,
+        "shop",
+        step_key=step,
+        event_specific_data=StepFailureData(error=None, user_failure_data=None),
+    )
 
 
 PLAN = [planned("explore"), planned("chart"), planned("navigate")]

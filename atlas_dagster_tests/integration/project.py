@@ -83,8 +83,9 @@ class Project:
         """Write `connections.yaml`, as JSON, which is YAML; ``rules`` are those of `atlas.yaml`."""
         config = self.root / "config"
         config.mkdir(exist_ok=True)
-        (config / "connections.yaml").write_text(json.dumps({"connections": connections}))
-        (config / "atlas.yaml").write_text(json.dumps({"connections": rules}))
+        for file, content in (("connections", connections), ("atlas", rules)):
+            text = json.dumps({"connections": content}, ensure_ascii=False)
+            (config / f"{file}.yaml").write_text(text)
 
     def install(self, name: str, *streams: Json) -> ScriptedConnector:
         """Put a connector where Atlas would have installed it."""
@@ -120,6 +121,7 @@ class Project:
         (self.root / "dagster.yaml").write_text(text)
 
     def command(self, *arguments: str) -> list[str]:
+        """`dagster …`"""
         return [sys.executable, "-W", "ignore", "-m", "dagster", *arguments]
 
     def dagster(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -134,11 +136,11 @@ class Project:
             check=False,
         )
 
-    def start(self, *arguments: str, log: str) -> subprocess.Popen[str]:
-        """Start `dagster …` in a session of its own; its output goes to a file of the project."""
+    def start(self, *command: str, log: str) -> subprocess.Popen[str]:
+        """Start a command in a session of its own; its output goes to a file of the project."""
         with (self.root / log).open("a") as sink:
             return subprocess.Popen(
-                self.command(*arguments),
+                command,
                 cwd=self.root,
                 env=self.environment,
                 stdout=sink,
