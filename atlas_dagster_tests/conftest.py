@@ -24,9 +24,19 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     data_dir = tmp_path_factory.mktemp("postgres")
     try:
-        yield embedded_postgres.start(data_dir)
+        url = embedded_postgres.start(data_dir)
+        _waive_durability(url)
+        yield url
     finally:
         embedded_postgres.stop(data_dir)
+
+
+def _waive_durability(url: str) -> None:
+    """Leave the disk alone: what a throw-away server holds need not outlive the machine."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(sql.SQL("alter system set {} = off").format(sql.Identifier(setting)))
+        connection.execute("select pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
