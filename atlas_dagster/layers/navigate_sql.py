@@ -94,13 +94,13 @@ def create_as_of_function(stream: Stream) -> sql.Composed:
     """SQL: the function that gives the rows as they were at an instant."""
     return sql.SQL(
         """
-        create or replace function {function} (instant timestamptz)
+        create or replace function {function} (timestamptz)
         returns setof {navigate}
         language sql stable parallel safe as $as_of$
             select *
             from {navigate}
-            where _atlas_valid_from <= instant
-                and (_atlas_valid_to is null or _atlas_valid_to > instant)
+            where _atlas_valid_from <= $1
+                and (_atlas_valid_to is null or _atlas_valid_to > $1)
         $as_of$
         """
     ).format(
