@@ -20,10 +20,27 @@ def operator_errors(what: str) -> Generator[None]:
     try:
         yield
     except AtlasError as error:
-        raise dg.Failure(str(error), allow_retries=isinstance(error, BusyError)) from None
-    except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise dg.Failure(f"{what}: PostgreSQL went away: {reason}") from error
+        unreachable = isinstance(error.__cause__, psycopg.OperationalError)
+        passing = unreachable or isinstance(error, BusyError)
+        raise dg.Failure(str(error), allow_retries=passing) from None
     except psycopg.Error as error:
-        reason = error.diag.message_primary or str(error)
-        raise dg.Failure(f"{what}: PostgreSQL refused: {reason}", allow_retries=False) from error
+        passing = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+        verb = "went away" if _is_lost(error) else "could not do it" if passing else "refused"
+        raise dg.Failure(
+            f"{what}: PostgreSQL {verb}: {_reason(error)}", allow_retries=passing
+        ) from (error if passing else None)
+
+
+def _is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection is gone: the client says so, or the server as it shuts down."""
+    if isinstance(error, psycopg.InterfaceError):
+        return True
+    state = error.sqlstate
+    return isinstance(error, psycopg.OperationalError) and (
+        state is None or state.startswith(("08", "57P"))
+    )
+
+
+def _reason(error: psycopg.Error) -> str:
+    lines = str(error).strip().splitlines()
+    return error.diag.message_primary or (lines[0] if lines else type(error).__name__)

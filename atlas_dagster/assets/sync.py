@@ -39,7 +39,7 @@ def build_sync_assets(
 
 def _builds_layers(context: dg.AssetExecutionContext) -> bool:
     """Whether the run has layers to build after this sync."""
-    chosen = context.run.asset_selection
-    if chosen is None:
-        return context.job_def.partitions_def is not None
-    return any(key.path[0] in LAYERS for key in chosen)
+    chosen = context.run.asset_selection  # empty where it is the whole job
+    if chosen:
+        return any(key.path[0] in LAYERS for key in chosen)
+    return context.job_def.partitions_def is not None
