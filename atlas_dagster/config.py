@@ -81,6 +81,7 @@ class StreamRules:
     natural_key: tuple[tuple[str, ...], ...] = ()
     ignore: frozenset[str] = frozenset()
     time_column: str | None = None
+    most_vanishing: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -125,9 +125,17 @@ def finish(
             (connection_id, job_id),
         )
         connection.execute(
-            "update pipeline.sync set status = %s, failure = %s, ended_at = now()"
-            " where connection_id = %s and job_id = %s and ended_at is null",
-            (status, failure, connection_id, job_id),
+            "update pipeline.sync set status = %(status)s, failure = %(failure)s,"
+            " ended_at = now(),"
+            " snapshot_at = case when %(status)s = 'succeeded' then created_at end"
+            " where connection_id = %(connection_id)s and job_id = %(job_id)s"
+            " and ended_at is null",
+            {
+                "status": status,
+                "failure": failure,
+                "connection_id": connection_id,
+                "job_id": job_id,
+            },
         )
 
 
@@ -222,8 +230,8 @@ def _open_stream(
     generation_id = int(row[0]) + renew
     connection.execute(
         "insert into pipeline.sync_stream"
-        " (connection_id, job_id, namespace, name, generation_id, minimum_generation_id)"
-        " values (%s, %s, %s, %s, %s, %s)",
+        " (connection_id, job_id, namespace, name, generation_id, minimum_generation_id,"
+        " full_refresh) values (%s, %s, %s, %s, %s, %s, %s)",
         (
             connection_id,
             job_id,
@@ -231,6 +239,7 @@ def _open_stream(
             key[0],
             generation_id,
             generation_id if truncate else 0,
+            renew,
         ),
     )
     return generation_id

@@ -88,7 +88,9 @@ def _add_versions(
     connection.execute("set local enable_nestloop = off")
     wanted = chart_sql.versions_without_row(stream, days)
     rows = chart_sql.typed_rows(stream, rules, wanted, run_id, connection.info.server_version)
-    return connection.execute(chart_sql.insert_rows(stream, rows)).rowcount
+    inserted = connection.execute(chart_sql.insert_rows(stream, rows)).rowcount
+    connection.execute(chart_sql.move_to_snapshots(stream, days))
+    return inserted
 
 
 def _first_build(

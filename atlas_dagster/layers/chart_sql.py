@@ -12,6 +12,7 @@ from atlas_dagster.casts import cast_json
 from atlas_dagster.catalog import Column, ColumnType, Stream, Table
 from atlas_dagster.layers.canonical_sql import readable_text, value_hash
 from atlas_dagster.layers.history_rules import HistoryRules
+from atlas_dagster.layers.snapshots import complete_snapshots
 from atlas_dagster.warehouse import identifier
 
 # PostgreSQL takes at most 100 arguments in a call.
@@ -23,6 +24,7 @@ _LONGEST_KEY_BYTES = 1000
 BOOKKEEPING = (
     "_airbyte_raw_id",
     "_airbyte_extracted_at",
+    "_atlas_sync_id",
     "_atlas_natural_key",
     "_atlas_instant",
     "_atlas_sequence",
@@ -117,6 +119,7 @@ def typed_rows(
             {typed_columns}
             _airbyte_raw_id,
             _airbyte_extracted_at,
+            _atlas_sync_id,
             natural_key collate "C" as _atlas_natural_key,
             instant as _atlas_instant,
             sequence as _atlas_sequence,
@@ -146,10 +149,14 @@ def typed_rows(
                     select
                         _airbyte_raw_id,
                         _airbyte_extracted_at,
+                        _atlas_sync_id,
+                        snapshot.instant as snapshot_instant,
                         {raw_values}
                         {nested_values}
                         _atlas_partition
                     from {explore} as explored
+                    left join ({snapshots}) as snapshot
+                        on snapshot.job_id = explored._atlas_sync_id
                     where {wanted}
                     offset 0
                 ) as raw
@@ -190,7 +197,41 @@ def typed_rows(
             if len(path) > 1
         ),
         explore=sql.Identifier("explore", stream.table_name),
+        snapshots=complete_snapshots(stream),
         wanted=wanted,
+    )
+
+
+def move_to_snapshots(stream: Stream, days: tuple[date, date]) -> sql.Composed:
+    """SQL: give the rows of some days the instant of their sync, complete since they were typed.
+
+    Their keys are dirty from then on: navigate may know them by the instant that they had.
+    """
+    return sql.SQL(
+        """
+        with moved as (
+            update {chart} as chart
+            set _atlas_instant = snapshot.instant
+            from ({snapshots}) as snapshot
+            where chart._atlas_partition between {first} and {last}
+                and chart._atlas_sync_id = snapshot.job_id
+                and chart._atlas_instant <> snapshot.instant
+            returning chart._atlas_natural_key as natural_key, chart._atlas_instant as since
+        )
+        insert into pipeline.dirty_key as dirty (table_name, natural_key, since)
+        select {table_name}, natural_key, min(since)
+        from moved
+        where natural_key is not null
+        group by natural_key
+        on conflict (table_name, natural_key) do update
+        set since = least(dirty.since, excluded.since)
+        """
+    ).format(
+        chart=_chart(stream),
+        snapshots=complete_snapshots(stream),
+        table_name=sql.Literal(stream.table_name),
+        first=sql.Literal(days[0]),
+        last=sql.Literal(days[1]),
     )
 
 
@@ -269,13 +310,17 @@ def _seed(name: str) -> int:
 
 
 def _instant(stream: Stream, rules: HistoryRules) -> sql.Composable:
-    """When a version says what it says: the source's time where one is named and given."""
+    """When a version says what it says.
+
+    All rows of a complete full refresh speak at its one instant; others at the source's time
+    where one is named and given.
+    """
     if rules.time is None:
-        return sql.SQL("_airbyte_extracted_at")
+        return sql.SQL("coalesce(snapshot_instant, _airbyte_extracted_at)")
     typed = _typed(stream.columns.index(rules.time))
     if rules.time.type is not ColumnType.TIMESTAMPTZ:
         typed = sql.SQL("{}::timestamp at time zone 'UTC'").format(typed)
-    return sql.SQL("coalesce({}, _airbyte_extracted_at)").format(typed)
+    return sql.SQL("coalesce(snapshot_instant, {}, _airbyte_extracted_at)").format(typed)
 
 
 def _sequence(stream: Stream, rules: HistoryRules, server_version: int) -> sql.Composable:

@@ -23,7 +23,8 @@ class HistoryRules:
     ``key`` holds property paths; where it is empty, a whole record is its own key. ``ignored``
     properties are not compared; neither are those in which a CDC source tells of itself
     (``_ab_cdc_…``). ``time`` is None where the extraction time counts. ``sequence`` orders
-    versions of one instant, ``deleted`` marks a deletion when it is not null.
+    versions of one instant, ``deleted`` marks a deletion when it is not null. A snapshot that would
+    make a larger share of the known keys vanish than ``most_vanishing`` is not believed.
     """
 
     key: tuple[tuple[str, ...], ...]
@@ -31,6 +32,7 @@ class HistoryRules:
     time: Column | None
     sequence: Column | None
     deleted: Column | None
+    most_vanishing: float
 
     @property
     def definition(self) -> str:
@@ -64,6 +66,7 @@ def history_rules(stream: Stream, rules: StreamRules) -> HistoryRules:
         time=time,
         sequence=next((column for column in sequences if column), None),
         deleted=stream.column(CDC_DELETED_AT),
+        most_vanishing=rules.most_vanishing,
     )
 
 

@@ -14,6 +14,12 @@ from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.chart_sql import add_column
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.layer_tables import RowCount, add_rows, is_outdated, start_table
+from atlas_dagster.layers.snapshots import (
+    create_snapshots,
+    create_vanishing,
+    forget_refused,
+    refuse_snapshots,
+)
 from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
@@ -28,6 +34,7 @@ class NavigateResult:
     """What a build did: segments opened, closed, reopened and removed; and the table in all.
 
     Segments are reopened and removed only where late versions correct what was known before.
+    ``refused`` counts the snapshots that would have made too many keys vanish.
     """
 
     opened: int
@@ -36,6 +43,7 @@ class NavigateResult:
     removed: int
     count: RowCount
     rebuilt: bool
+    refused: int
 
 
 def navigate_table(stream: Stream) -> Table:
@@ -72,7 +80,7 @@ def build_navigate(
         ):
             return _build_all(connection, stream, rules, run_id)
         _add_new_columns(connection, stream)
-        return _apply_days(connection, stream, (first, last), run_id)
+        return _apply_days(connection, stream, rules, (first, last), run_id)
 
 
 def _build_all(
@@ -81,8 +89,12 @@ def _build_all(
     table = identifier(navigate_table(stream))
     rebuilt = table_exists(connection, navigate_table(stream))
     connection.execute(sql.SQL("drop table if exists {} cascade").format(table))
-    connection.execute(navigate_sql.create_table_from_chart(stream, run_id))
+    snapshots = _load_snapshots(connection, stream)
+    connection.execute(
+        navigate_sql.create_table_from_chart(stream, run_id, with_snapshots=snapshots > 0)
+    )
     connection.execute(navigate_sql.constrain_table(stream))
+    connection.execute(navigate_sql.forget_dirty_keys(stream))
     connection.execute(navigate_sql.create_current_index(stream))
     connection.execute(navigate_sql.create_current_view(stream))
     connection.execute(navigate_sql.create_as_of_function(stream))
@@ -91,25 +103,46 @@ def _build_all(
     count = start_table(
         connection, navigate_table(stream), rules.definition, RowCount(rows, current)
     )
-    return NavigateResult(rows, rows - current, reopened=0, removed=0, count=count, rebuilt=rebuilt)
+    return NavigateResult(
+        rows, rows - current, reopened=0, removed=0, count=count, rebuilt=rebuilt, refused=0
+    )
 
 
 def _apply_days(
-    connection: PgConnection, stream: Stream, days: tuple[date, date], run_id: str
+    connection: PgConnection,
+    stream: Stream,
+    rules: HistoryRules,
+    days: tuple[date, date],
+    run_id: str,
 ) -> NavigateResult:
     connection.execute(navigate_sql.create_day_versions(stream, days))
     connection.execute("analyze day_version")
+    snapshots = _load_snapshots(connection, stream)
+    connection.execute(create_vanishing(stream, days))
+    refused = connection.execute(refuse_snapshots(stream, rules.most_vanishing)).rowcount
+    if refused:
+        connection.execute(forget_refused(stream))
     removed = removed_current = closed = reopened = opened = opened_current = 0
     if connection.execute(navigate_sql.create_changed_keys(stream)).rowcount:
         connection.execute("analyze changed")
-        connection.execute(navigate_sql.create_target(stream))
+        connection.execute(navigate_sql.create_target(stream, with_snapshots=snapshots > 0))
         connection.execute("analyze target")
         removed, removed_current = _counts(connection, navigate_sql.delete_segments(stream))
         closed, reopened = _counts(connection, navigate_sql.move_ends(stream, run_id))
         opened, opened_current = _counts(connection, navigate_sql.insert_segments(stream, run_id))
     change = RowCount(opened - removed, opened_current - removed_current + reopened - closed)
     count = add_rows(connection, navigate_table(stream), change)
-    return NavigateResult(opened, closed, reopened, removed, count=count, rebuilt=False)
+    return NavigateResult(
+        opened, closed, reopened, removed, count=count, rebuilt=False, refused=refused
+    )
+
+
+def _load_snapshots(connection: PgConnection, stream: Stream) -> int:
+    snapshots = connection.execute(create_snapshots(stream)).rowcount
+    if snapshots:
+        connection.execute("create index on snapshot (instant)")
+        connection.execute("analyze snapshot")
+    return snapshots
 
 
 def _counts(connection: PgConnection, query: sql.Composed) -> tuple[int, int]:

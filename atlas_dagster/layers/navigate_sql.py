@@ -29,7 +29,7 @@ _DECIDING = sql.SQL(
 )
 
 
-# What `history` says of each key, as segments: a change opens one and closes the one before it.
+# What `event` says of each key, as segments: a change opens one and closes the one before it.
 # A deletion, whose state is NULL, only closes.
 _SEGMENTS = sql.SQL(
     """change as (
@@ -39,7 +39,7 @@ _SEGMENTS = sql.SQL(
                 state,
                 raw_id,
                 lag(state) over (partition by natural_key order by instant) as state_before
-            from history
+            from event
         ),
         segment as (
             select
@@ -54,6 +54,39 @@ _SEGMENTS = sql.SQL(
             window later as (partition by natural_key order by instant)
         )"""
 )
+
+# A key that is there vanishes at the first snapshot after it was last heard of, unless something
+# is heard of it by then: a snapshot that delivers a key has a version of it at its own instant.
+_EVENTS_WITH_SNAPSHOTS = sql.SQL(
+    """heard as (
+            select
+                *,
+                lead(instant) over (partition by natural_key order by instant) as next_instant
+            from history
+        ),
+        event as (
+            select natural_key, instant, state, raw_id from history
+            union all
+            select heard.natural_key, gone.instant, null, null
+            from heard
+            cross join lateral (
+                select min(snapshot.instant) as instant
+                from snapshot
+                where snapshot.instant > heard.heard_at
+            ) as gone
+            where heard.state is not null
+                and gone.instant is not null
+                and (heard.next_instant is null or gone.instant < heard.next_instant)
+        ),
+        """
+)
+
+_EVENTS = sql.SQL("event as (select natural_key, instant, state, raw_id from history),\n        ")
+
+
+def _segments_of_history(with_snapshots: bool) -> sql.Composed:
+    """SQL: from the common table expression `history` to `segment`."""
+    return (_EVENTS_WITH_SNAPSHOTS if with_snapshots else _EVENTS) + _SEGMENTS
 
 
 def constrain_table(stream: Stream) -> sql.Composed:
@@ -119,7 +152,7 @@ def as_of_function_name(stream: Stream) -> str:
     return bounded_identifier(f"{stream.table_name}_as_of")
 
 
-def create_table_from_chart(stream: Stream, run_id: str) -> sql.Composed:
+def create_table_from_chart(stream: Stream, run_id: str, *, with_snapshots: bool) -> sql.Composed:
     """SQL: the navigate table, made of all of chart."""
     return sql.SQL(
         """
@@ -134,7 +167,7 @@ def create_table_from_chart(stream: Stream, run_id: str) -> sql.Composed:
     ).format(
         navigate=_navigate(stream),
         versions=_versions(sql.SQL("{} as chart").format(_chart(stream)), sql.SQL("true")),
-        segments=_SEGMENTS,
+        segments=_segments_of_history(with_snapshots),
         rows=_rows(stream, run_id, sql.SQL("segment")),
     )
 
@@ -166,8 +199,35 @@ def create_changed_keys(stream: Stream) -> sql.Composed:
     return sql.SQL(
         """
         create temporary table changed on commit drop as
-        select version.natural_key, min(version.instant) as since
-        from day_version as version
+        with dirty as (
+            delete from pipeline.dirty_key
+            where table_name = {table_name}
+            returning natural_key, since
+        )
+        select natural_key, min(instant) as since
+        from (
+            select natural_key, since as instant from dirty
+            union all
+            select natural_key, instant from vanishing
+            union all
+            {differing}
+        ) as mark
+        group by natural_key
+        """
+    ).format(table_name=sql.Literal(stream.table_name), differing=_differing_versions(stream))
+
+
+def forget_dirty_keys(stream: Stream) -> sql.Composed:
+    """SQL: nothing is dirty where all of chart was taken."""
+    return sql.SQL("delete from pipeline.dirty_key where table_name = {}").format(
+        sql.Literal(stream.table_name)
+    )
+
+
+def _differing_versions(stream: Stream) -> sql.Composed:
+    return sql.SQL(
+        """select version.natural_key, version.instant
+            from day_version as version
         left join {navigate} as navigate
             on navigate._atlas_natural_key = version.natural_key
             and navigate._atlas_valid_from <= version.instant
@@ -176,13 +236,11 @@ def create_changed_keys(stream: Stream) -> sql.Composed:
             or (
                 navigate._atlas_valid_from = version.instant
                 and navigate._airbyte_raw_id <> version.raw_id
-            )
-        group by version.natural_key
-        """
+            )"""
     ).format(navigate=_navigate(stream))
 
 
-def create_target(stream: Stream) -> sql.Composed:
+def create_target(stream: Stream, *, with_snapshots: bool) -> sql.Composed:
     """SQL: the segments that the changed keys should have from then on, beside the stored ones.
 
     The first row of a key may be the segment that is open just before: only its end can change.
@@ -198,7 +256,8 @@ def create_target(stream: Stream) -> sql.Composed:
                 changed.natural_key,
                 navigate._atlas_valid_from as valid_from,
                 navigate._atlas_row_hash as state,
-                navigate._airbyte_raw_id as raw_id
+                navigate._airbyte_raw_id as raw_id,
+                changed.since - interval '1 microsecond' as heard_at
             from changed
             join {navigate} as navigate
                 on navigate._atlas_natural_key = changed.natural_key
@@ -209,9 +268,9 @@ def create_target(stream: Stream) -> sql.Composed:
                 )
         ),
         history as (
-            select natural_key, instant, state, raw_id from version
+            select natural_key, instant, state, raw_id, heard_at from version
             union all
-            select natural_key, valid_from, state, raw_id from open_before
+            select natural_key, valid_from, state, raw_id, heard_at from open_before
         ),
         {segments}
         select
@@ -237,7 +296,7 @@ def create_target(stream: Stream) -> sql.Composed:
             ).format(_chart(stream)),
             sql.SQL("true"),
         ),
-        segments=_SEGMENTS,
+        segments=_segments_of_history(with_snapshots),
         navigate=_navigate(stream),
     )
 
@@ -325,7 +384,8 @@ def _versions(source: sql.Composable, wanted: sql.Composable) -> sql.Composed:
             _atlas_natural_key as natural_key,
             _atlas_instant as instant,
             case when not _atlas_deleted then _atlas_row_hash end as state,
-            _airbyte_raw_id as raw_id
+            _airbyte_raw_id as raw_id,
+            _atlas_instant as heard_at
         from {source}
         where _atlas_natural_key is not null and {wanted}
         order by {deciding}

@@ -28,6 +28,6 @@ def warehouse_url(shared_database: str) -> str:
                 )
             )
         connection.execute(
-            "truncate pipeline.stream, pipeline.explore_progress, pipeline.layer_table"
+            "truncate pipeline.stream, pipeline.explore_progress, pipeline.layer_table cascade"
         )
     return shared_database

@@ -77,16 +77,14 @@ def create_landing(connection: PgConnection, stream: Stream) -> None:
     )
 
 
-def land(
-    connection: PgConnection, stream: Stream, versions: Iterable[Version], sync_id: int = 1
-) -> None:
+def land(connection: PgConnection, stream: Stream, versions: Iterable[Version]) -> None:
     """Insert record versions into landing, as one statement after the other in one transaction."""
     names = [sql.Identifier(column.landing) for column in stream.columns]
     query = sql.SQL("insert into {} values ({})").format(
         identifier(stream.landing), sql.SQL(", ").join([sql.Placeholder()] * (4 + len(names)))
     )
     rows = [
-        [v.raw_id, v.extracted_at, Jsonb({"sync_id": sync_id, "changes": []}), 0]
+        [v.raw_id, v.extracted_at, Jsonb({"sync_id": v.sync_id, "changes": []}), 0]
         + [_typed(column.type, v.data.get(column.name)) for column in stream.columns]
         for v in versions
     ]

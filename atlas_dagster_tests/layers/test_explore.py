@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import psycopg
 import pytest
 from psycopg import sql
@@ -37,7 +38,7 @@ def explored(connection: PgConnection) -> list[str]:
 
 def test_a_landed_row_becomes_a_record_version(warehouse: PgConnection) -> None:
     create_landing(warehouse, STREAM)
-    land(warehouse, STREAM, [version("a", name=None)], sync_id=7)
+    land(warehouse, STREAM, [replace(version("a", name=None), sync_id=7)])
     result = load_explore(warehouse, STREAM, "run 1")
     (row,) = rows(warehouse, STREAM, "explore")
     loaded_at = row.pop("_atlas_loaded_at")
