@@ -48,6 +48,28 @@ def test_runs_and_events_are_kept_in_the_warehouse(
         assert connection.execute("select status from public.runs").fetchall() == [("SUCCESS",)]
 
 
+def test_a_process_keeps_its_connections(
+    instance: dg.DagsterInstance, empty_database_url: str
+) -> None:
+    assert dg.materialize([something], instance=instance).success
+    kept = storage_sessions(empty_database_url)
+    assert dg.materialize([something], instance=instance).success
+    assert instance.all_instigator_state() == []
+    assert kept
+    assert storage_sessions(empty_database_url) == kept
+
+
+def test_a_connection_that_was_lost_is_opened_again(
+    instance: dg.DagsterInstance, empty_database_url: str
+) -> None:
+    assert dg.materialize([something], instance=instance).success
+    lost = storage_sessions(empty_database_url)
+    with connect(empty_database_url) as connection:
+        connection.execute("select pg_terminate_backend(pid, 5000) from unnest(%s) pid", (lost,))
+    assert dg.materialize([something], instance=instance).success
+    assert not set(lost) & set(storage_sessions(empty_database_url))
+
+
 def test_a_serialized_instance_opens_the_same_storage(instance: dg.DagsterInstance) -> None:
     result = dg.materialize([something], instance=instance)
     with dg.DagsterInstance.from_ref(instance.get_ref()) as again:
@@ -64,6 +86,16 @@ def test_the_instance_keeps_to_itself_and_to_its_limits(
     pools = instance.get_concurrency_config().pool_config
     assert (pools.default_pool_limit, str(pools.pool_granularity.value)) == (1, "run")
     assert Path(instance.storage_directory()).is_relative_to(tmp_path / "data" / "dagster")
+
+
+def storage_sessions(url: str) -> list[int]:
+    """The process ids of the sessions that the storage has open."""
+    with connect(url) as connection:
+        rows = connection.execute(
+            "select pid from pg_stat_activity where datname = current_database()"
+            " and backend_type = 'client backend' and pid <> pg_backend_pid() order by pid"
+        ).fetchall()
+    return [int(pid) for (pid,) in rows]
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])

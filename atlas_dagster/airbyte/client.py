@@ -6,13 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
 from dagster import get_dagster_logger
 from dagster_airbyte.resources import AirbyteClient
 from dagster_airbyte.translator import AirbyteJob
+from dagster_airbyte.types import AirbyteOutput
 from pydantic import PrivateAttr
 
 from atlas_dagster.airbyte import catalogs, connectors, jobs
@@ -114,6 +115,15 @@ class EmbeddedAirbyteClient(AirbyteClient):
         with self._ledger_lock:
             found = jobs.load_all(self._open_ledger(), connection_id, since)
         return [AirbyteJob.from_job_details(_job_json(job)) for job in found]
+
+    def sync_and_poll(self, connection_id: str) -> AirbyteOutput:
+        """Sync to the end; raises BusyError where another run is at it, in our words."""
+        recently = datetime.now(timezone.utc) - timedelta(days=2)  # as far back as our parent looks
+        with self._ledger_lock:
+            found = jobs.load_all(self._open_ledger(), connection_id, recently)
+        if any(job.ended_at is None for job in found):
+            raise jobs.busy(self._connection(connection_id))
+        return super().sync_and_poll(connection_id)
 
     def start_sync_job(self, connection_id: str) -> Json:
         """Start a sync; the answer of `POST /jobs`. Raises BusyError where one is running."""

@@ -76,6 +76,11 @@ class StreamProgress:
     cursor_value: str | None = None
 
 
+def busy(embedded: EmbeddedConnection) -> BusyError:
+    """What a second sync of a connection is refused with."""
+    return BusyError(f"connection {embedded.slug} is being synced by another run")
+
+
 def lock_scope(connection_id: str) -> str:
     """The advisory lock that the process which syncs a connection holds."""
     return f"sync/{connection_id}"
@@ -327,7 +332,7 @@ def _lock(connection: PgConnection, embedded: EmbeddedConnection) -> None:
             )
             connection.execute("select pg_advisory_lock(%s)", (lock_key(lock_scope(embedded.id)),))
     except psycopg.errors.LockNotAvailable:
-        raise BusyError(f"connection {embedded.slug} is being synced by another run") from None
+        raise busy(embedded) from None
 
 
 def _try_lock(connection: PgConnection, connection_id: str) -> bool:

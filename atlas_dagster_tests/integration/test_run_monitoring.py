@@ -40,7 +40,7 @@ def shop(project: Project) -> ScriptedConnector:
 
 def launch(project: Project) -> None:
     """Queue a sync."""
-    done = project.dagster("job", "launch", "-w", "workspace.yaml", "-j", "shop_sync")
+    done = project.dagster("job", "launch", "-j", "shop_sync")
     assert done.returncode == 0, done.stdout
 
 

@@ -113,6 +113,26 @@ def test_an_overwrite_swap_brings_new_rows_and_loses_none_of_the_old(
     assert explored(warehouse) == ["a", "b"]
 
 
+def test_a_swap_brings_rows_that_were_written_before_the_last_load(
+    warehouse: PgConnection,
+) -> None:
+    create_landing(warehouse, STREAM)
+    land(warehouse, STREAM, [version("a")])
+    warehouse.execute(sql.SQL("create table landing.filled (like {})").format(LANDING))
+    warehouse.execute(
+        sql.SQL(
+            "insert into landing.filled select 'b', _airbyte_extracted_at,"
+            " _airbyte_meta, 1, 2, 'Bea' from {}"
+        ).format(LANDING)
+    )
+    load(warehouse, STREAM)
+    with warehouse.transaction():
+        warehouse.execute(sql.SQL("drop table {}").format(LANDING))
+        warehouse.execute("alter table landing.filled rename to users")
+    load(warehouse, STREAM)
+    assert explored(warehouse) == ["a", "b"]
+
+
 def test_a_row_that_dedup_updates_in_place_is_a_new_version(warehouse: PgConnection) -> None:
     create_landing(warehouse, STREAM)
     land(warehouse, STREAM, [version("a")])
@@ -128,7 +148,9 @@ def test_rows_of_a_transaction_that_was_open_during_a_load_are_taken_by_the_next
     create_landing(warehouse, STREAM)
     with connect(warehouse_url) as sync:
         with sync.transaction():
-            land(sync, STREAM, [version("slow")])
+            sync.execute(  # without a savepoint: by the oldest transaction of all
+                sql.SQL("insert into {} values ('slow', '2024-01-01', '{{}}', 0)").format(LANDING)
+            )
             land(warehouse, STREAM, [version("quick")])
             load(warehouse, STREAM)
             with sync.transaction():  # a savepoint has a transaction id of its own

@@ -121,6 +121,14 @@ def test_a_late_delete_at_the_instant_of_an_opening_undoes_it(warehouse: PgConne
     assert history_of(warehouse, version("b", at(2), **DELETED)) == []
 
 
+def test_what_ended_a_segment_can_turn_out_to_be_something_else(warehouse: PgConnection) -> None:
+    history_of(warehouse, version("a", at(1)), version("b", at(2), "Bea", _ab_cdc_lsn=1))
+    gone = version("c", at(2), _ab_cdc_lsn=2, **DELETED)
+    assert history_of(warehouse, gone) == [("a", at(1), at(2), "delete")]
+    found = history_of(warehouse, version("d", at(2), "Bea", _ab_cdc_lsn=3))
+    assert found == [("a", at(1), at(2), "update"), ("d", at(2), None, None)]
+
+
 def test_a_late_version_divides_a_segment(warehouse: PgConnection) -> None:
     history_of(warehouse, version("a", at(1)), version("d", at(9), "Dan"))
     assert history_of(warehouse, version("b", at(5), "Bea")) == [

@@ -4,46 +4,41 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from atlas_dagster.config import StreamRules
-from atlas_dagster.warehouse import PgConnection, connect
-from atlas_dagster_tests.layers.support import chart, create_landing, land, load, navigate
+from atlas_dagster.warehouse import PgConnection
+from atlas_dagster_tests.layers.support import chart, land, load, navigate
 from atlas_dagster_tests.properties.crowd import FIRST, batches, crowd
-from atlas_dagster_tests.properties.player import check_navigate, play
-from atlas_dagster_tests.properties.worlds import STREAM, World, worlds
-
-ANY_WORLD = settings(
-    deadline=None,
-    print_blob=True,
-    report_multiple_bugs=False,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+from atlas_dagster_tests.properties.player import check_navigate, play, reset
+from atlas_dagster_tests.properties.worlds import STREAM, World, random_world, worlds
 
 
-@pytest.fixture
-def database(warehouse_url: str) -> Iterator[PgConnection]:
-    """One database for all worlds of a test, which need not outlive the machine."""
-    with connect(warehouse_url) as connection:
-        connection.execute("set synchronous_commit = off")
-        yield connection
-
-
-@settings(ANY_WORLD, max_examples=50)
-@given(world=worlds())
-def test_navigate_is_what_the_rules_say(database: PgConnection, world: World) -> None:
-    play(database, STREAM, world)
+@pytest.mark.parametrize("seed", range(50))
+def test_navigate_is_what_the_rules_say(database: PgConnection, seed: int) -> None:
+    play(database, STREAM, random_world(random.Random(seed)))
 
 
 @pytest.mark.slow
-@settings(ANY_WORLD, max_examples=1500, derandomize="CI" in os.environ)
+@pytest.mark.parametrize("seed", range(1000, 2500))
+def test_navigate_is_what_the_rules_say_in_many_worlds(database: PgConnection, seed: int) -> None:
+    play(database, STREAM, random_world(random.Random(seed)))
+
+
+@pytest.mark.slow
+@settings(
+    deadline=None,
+    max_examples=500,
+    print_blob=True,
+    derandomize="CI" in os.environ,
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(world=worlds())
-def test_navigate_is_what_the_rules_say_in_many_worlds(
+def test_navigate_is_what_the_rules_say_in_worlds_that_shrink(
     database: PgConnection, world: World
 ) -> None:
     play(database, STREAM, world)
@@ -57,7 +52,7 @@ def test_a_big_world_built_by_random_days_while_it_arrives(
     chance = random.Random(seed)
     days = [(FIRST + timedelta(days=day)).date() for day in range(20)]
     versions = crowd(seed, keys=2000, days=len(days))
-    create_landing(database, STREAM)
+    reset(database, STREAM)
     for batch in batches(versions, seed, count=10):
         land(database, STREAM, batch)
         load(database, STREAM)

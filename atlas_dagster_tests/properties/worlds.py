@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from hypothesis import strategies as st
 
 from atlas_dagster.config import StreamRules
 from atlas_dagster_tests.layers.support import make_stream
 from atlas_dagster_tests.properties.oracle import Version
+
+T = TypeVar("T")
 
 DAYS = tuple(date(2024, 1, day) for day in range(1, 5))
 TIMES = ((0, 0, 0, 0), (0, 0, 0, 1), (12, 0, 0, 0), (23, 59, 59, 999_999))
@@ -43,6 +45,7 @@ RULES = (
     StreamRules(),
     StreamRules(natural_key=(("id",), ("region",))),
     StreamRules(natural_key=(("region",), ("note",))),
+    StreamRules(natural_key=(("amount",),)),
     StreamRules(natural_key=(("box", "a"),)),
     StreamRules(natural_key=(("box", "a"), ("id",))),
     StreamRules(ignore=frozenset({"updated_at", "note"})),
@@ -51,35 +54,24 @@ RULES = (
     StreamRules(time_column="day", ignore=frozenset({"updated_at", "day"})),
 )
 
-REGIONS = ("a", "", "a,b", "b", None)
-BOXES: tuple[Any, ...] = (
-    None,
-    {},
-    {"a": 1},
-    {"a": 1.0},
-    {"a": 1, "b": None},
-    {"a": True},
-    {"a": "1"},
-    {"a": None},
-    {"a": {"b": None}},
-    {"a": {}},
-    {"a": [None]},
-    {"a": []},
-    {"a": [{"b": None}]},
-    {"a": [{}]},
-    {"a": ""},
-    {"a": -1},
-    {"a": [-1, 1]},
-    {"a": [0] * 64},
-    {"a": [1] * 64},
-    {"a": {"b": 1, "c": 2}},
-    {"a": {"b": 1}, "c": 2},
-    {"a": "1.0"},
-    {"a": ["1.0", 1.50]},
-    {"a": ["1", 1.5]},
+# Of each family a world draws all its values, so that those that are nearly the same often meet.
+BOXES: tuple[tuple[Any, ...], ...] = (
+    ({"a": 1}, {"a": 1.0}, {"a": 1, "b": None}, {"a": -1}),
+    ({"a": 1}, {"a": "1"}, {"a": True}, {"a": "true"}),
+    ({"a": "x"}, {"a": "x", "b": None}, {"a": "x", "b": {}}),
+    ({"a": {}}, {"a": {"b": None}}, {"a": None}, {}, None),
+    ({"a": []}, {"a": [None]}, {"a": [{}]}, {"a": [{"b": None}]}),
+    ({"a": ["1.0", 1.50]}, {"a": ["1", 1.5]}, {"a": ["1.0", 1.5]}),
+    ({"a": [0] * 64}, {"a": [1] * 64}),
+    ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}, "c": 2}),
 )
-AMOUNTS = (None, Decimal("1"), Decimal("1.0"), Decimal("-1"), Decimal("1.5"), Decimal("10000"))
-NOTES = (None, "", "b", "b,c")
+AMOUNTS = (
+    (None, Decimal("1"), Decimal("1.0")),
+    (Decimal("1"), Decimal("1.00"), Decimal("-1")),
+    (Decimal("1"), Decimal("10000"), Decimal("1.5")),
+)
+REGIONS = (("a", "a,b"), ("", None), ("a", "A"))
+NOTES = (("c", "b,c"), ("", None), ("1", "1.0"))
 # Sorted differently by code point and by any language's alphabet.
 MARKS = "aAbB_-éZz0"
 
@@ -109,74 +101,102 @@ class World:
     closing: tuple[int, ...]
 
 
-@st.composite
-def contents(draw: st.DrawFn) -> dict[str, Any]:
-    """All properties that are not key, time, or the source's bookkeeping."""
-    return {
-        "box": draw(st.sampled_from(BOXES)),
-        "amount": draw(st.sampled_from(AMOUNTS)),
-        "note": draw(st.sampled_from(NOTES)),
-        "active": draw(st.sampled_from((None, True, False))),
-    }
+class Chance(Protocol):
+    """Where a world's choices come from: a seed, or Hypothesis, which can shrink what it finds."""
+
+    def choice(self, values: Sequence[T], /) -> T: ...
+    def randint(self, least: int, most: int, /) -> int: ...
+    def sample(self, values: Sequence[T], count: int, /) -> list[T]: ...
 
 
-@st.composite
-def versions(draw: st.DrawFn, rules: StreamRules) -> tuple[Version, ...]:
-    """Versions whose contents, keys and instants come from small pools of this world's own."""
-    pool = draw(st.lists(contents(), min_size=1, max_size=3))
-    ids = draw(st.sampled_from(((1,), (1, -1), (1, 10_000, None))))
-    regions = draw(st.lists(st.sampled_from(REGIONS), min_size=1, max_size=2))
-    instants = draw(st.lists(st.sampled_from(INSTANTS), min_size=1, max_size=5))
-    updates = draw(st.lists(st.sampled_from(INSTANTS), min_size=1, max_size=4))
-    cdc = draw(st.booleans())
-    marks = draw(st.permutations(MARKS))
-    found: list[Version] = []
-    for number in range(draw(st.integers(2, 14))):
-        updated = draw(st.sampled_from(updates))
-        data = {
-            "id": draw(st.sampled_from(ids)),
-            "region": draw(st.sampled_from(regions)),
-            **draw(st.sampled_from(pool)),
-            "updated_at": updated if rules.time_column or rules.ignore else updates[0],
-            "day": updated.date() if rules.time_column else None,
-            "_ab_cdc_deleted_at": draw(st.sampled_from((None, None, None, "", "t")))
-            if cdc
-            else None,
-            "_ab_cdc_lsn": draw(st.sampled_from((None, 9, 9, 10))) if cdc else None,
-        }
-        raw_id = f"{marks[number % len(marks)]}{number // len(marks)}"
-        found.append(Version(raw_id, draw(st.sampled_from(instants)), data))
-    return tuple(found)
+@dataclass(frozen=True)
+class Drawn:
+    """Choices that Hypothesis makes."""
 
+    draw: st.DrawFn
 
-def _days(what: str) -> st.SearchStrategy[Step]:
-    day = st.integers(0, len(DAYS) - 1)
-    return st.tuples(day, day).map(lambda pair: Step(what, min(pair), max(pair)))
+    def choice(self, values: Sequence[T]) -> T:
+        return self.draw(st.sampled_from(values))
 
+    def randint(self, least: int, most: int) -> int:
+        return self.draw(st.integers(least, most))
 
-STEPS = st.one_of(
-    st.integers(1, 3).map(lambda count: Step("sync", count)),
-    st.integers(1, 3).map(lambda count: Step("sync", count)),
-    st.integers(1, 4).map(lambda count: Step("land", count)),
-    st.integers(0, 13).map(lambda index: Step("again", index)),
-    st.just(Step("load")),
-    _days("chart"),
-    _days("navigate"),
-    _days("navigate"),
-    st.just(Step("swap")),
-)
+    def sample(self, values: Sequence[T], count: int) -> list[T]:
+        return list(self.draw(st.permutations(values)))[:count]
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    rules = draw(st.sampled_from(RULES))
+    return random_world(Drawn(draw))
+
+
+def random_world(chance: Chance) -> World:
+    rules = chance.choice(RULES)
     return World(
         rules=rules,
-        dedup=draw(st.booleans()),
-        versions=draw(versions(rules)),
-        steps=tuple(draw(st.lists(STEPS, min_size=2, max_size=12))),
-        closing=tuple(draw(st.permutations(list(range(len(DAYS))) * 2))),
+        dedup=chance.choice((False, False, True)),
+        versions=_versions(chance, rules),
+        steps=tuple(_step(chance) for _ in range(chance.randint(2, 10))),
+        closing=tuple(chance.sample(list(range(len(DAYS))) * 2, 2 * len(DAYS))),
     )
+
+
+def _versions(chance: Chance, rules: StreamRules) -> tuple[Version, ...]:
+    """Versions whose contents, keys and instants come from small pools of this world's own."""
+    pool = _pool(chance)
+    ids = chance.choice(((1,), (1, -1), (1, 10_000, None)))
+    regions = chance.choice(REGIONS)
+    instants = chance.sample(INSTANTS, chance.randint(2, 5))
+    updates = chance.sample(INSTANTS, chance.randint(2, 4))
+    cdc = chance.choice((False, True))
+    marks = chance.sample(MARKS, len(MARKS))
+    found: list[Version] = []
+    for number in range(chance.randint(4, 14)):
+        updated = chance.choice(updates)
+        data = {
+            "id": chance.choice(ids),
+            "region": chance.choice(regions),
+            **chance.choice(pool),
+            "updated_at": updated if rules.time_column or rules.ignore else updates[0],
+            "day": updated.date() if rules.time_column else None,
+            "_ab_cdc_deleted_at": chance.choice((None, None, None, "", "t")) if cdc else None,
+            "_ab_cdc_lsn": chance.choice((None, 9, 9, 10)) if cdc else None,
+        }
+        raw_id = f"{marks[number % len(marks)]}{number // len(marks)}"
+        found.append(Version(raw_id, chance.choice(instants), data))
+    return tuple(found)
+
+
+def _pool(chance: Chance) -> list[dict[str, Any]]:
+    """A few contents: all properties that are not key, time, or the source's bookkeeping.
+
+    Each property varies in few worlds, lest no two contents are nearly the same.
+    """
+    boxes, amounts, notes = chance.choice(BOXES), chance.choice(AMOUNTS), chance.choice(NOTES)
+    varying = chance.choice(("box", "amount", "note", "active", "all"))
+    pool = {
+        "box": boxes if varying in ("box", "all") else boxes[:1],
+        "amount": amounts if varying in ("amount", "all") else amounts[:1],
+        "note": notes if varying in ("note", "all") else notes[:1],
+        "active": (None, False, True) if varying in ("active", "all") else (None,),
+    }
+    return [{name: chance.choice(pool[name]) for name in pool} for _ in range(3)]
+
+
+def _step(chance: Chance) -> Step:
+    what = chance.choice(
+        ("sync", "sync", "sync", "land", "again", "swap", "load", "chart", "navigate", "navigate")
+    )
+    match what:
+        case "sync" | "land":
+            return Step(what, chance.randint(1, 3))
+        case "again":
+            return Step(what, chance.randint(0, 13))
+        case "chart" | "navigate":
+            days = (chance.randint(0, len(DAYS) - 1), chance.randint(0, len(DAYS) - 1))
+            return Step(what, min(days), max(days))
+        case _:
+            return Step(what)
 
 
 def days_of(step: Step) -> tuple[date, date]:
