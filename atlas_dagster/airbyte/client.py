@@ -45,6 +45,7 @@ class EmbeddedAirbyteClient(AirbyteClient):
     _ledger: PgConnection | None = PrivateAttr(default=None)
     _ledger_lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
     _told_at: float = PrivateAttr(default=0.0)
+    _told_stage: str = PrivateAttr(default="")
     _told: list[StreamCount] = PrivateAttr(default_factory=list[StreamCount])
 
     @classmethod
@@ -206,7 +207,11 @@ class EmbeddedAirbyteClient(AirbyteClient):
         while sync.notes:
             level, text = sync.notes.popleft()
             self._log.log(logging.WARNING if level.startswith("WARN") else logging.ERROR, text)
-        if time.monotonic() - self._told_at >= PROGRESS_SECONDS:
+        if sync.stage != self._told_stage:
+            self._told_stage = sync.stage
+            self._log.info(sync.stage)
+        ended = sync.status != "running"
+        if ended or time.monotonic() - self._told_at >= PROGRESS_SECONDS:
             self._told_at = time.monotonic()
             counts = sync.counts()
             for count in counts:

@@ -68,6 +68,7 @@ class Sync:
         self.settings = settings
         self.status = "running"
         self.failure: str | None = None
+        self.stage = "preparing"
         self.notes: deque[tuple[str, str]] = deque()
         self._noted = 0
         self._url = warehouse_url
@@ -129,6 +130,8 @@ class Sync:
             self.status = status  # last: who watches may read the rest once this has changed
 
     def _run(self) -> None:
+        label = connectors.connector_label(self.embedded)
+        self.stage = f"preparing {label}; it is installed the first time"
         connector = Connector(
             connection=self.embedded,
             executable=connectors.install(self.embedded, self.settings.data_dir),
@@ -141,10 +144,12 @@ class Sync:
         spec = connectors.spec(connector)
         config = config_store.resolve(self.embedded, spec, self.settings.data_dir)
         keeper = ConfigKeeper(connector, config, spec)
+        self.stage = f"asking {label} for its streams"
         found = connectors.discover(connector, keeper)
         catalogs.require_streams(self.embedded, found)
         connection = self._save_catalog(found)
         writer = self._open_writer(connection, found)
+        self.stage = f"reading from {label}"
         with private_directory(connector.run_dir) as directory:
             options = self._options(directory, connection, found, keeper.config)
             self._read(connector, directory, options, writer, keeper)

@@ -182,7 +182,7 @@ def test_values_of_different_types_are_different_keys(warehouse: PgConnection, k
     [
         ((("id",),), {"id": -5}, "-5"),
         ((("name",),), {"name": "Ann B."}, "Ann B."),
-        ((("amount",),), {"amount": 1.50}, "1.5"),
+        ((("amount",),), {"amount": "1.50"}, "1.5"),
         ((("box", "x"),), {"box": {"x": "a-7"}}, "a-7"),
         ((("box", "x"),), {"box": {"x": 7.0}}, "7"),
         ((("id",), ("name",)), {"id": 1, "name": "a"}, '["1", "a"]'),
