@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -14,6 +14,7 @@ from atlas_dagster.errors import ConfigError
 from atlas_dagster.json_schema import ColumnType, column_type, json_object
 from atlas_dagster.names import (
     airbyte_columns,
+    airbyte_raw_table,
     airbyte_tables,
     layer_table,
     unique_columns,
@@ -71,7 +72,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream of a connection, with the modes it is synced in."""
+    """One stream of a connection, with the modes it is synced in.
+
+    ``raw_only`` says that the destination writes raw tables, in ``raw_schema``, and no typed ones.
+    """
 
     connection_id: str
     connection: str  # slug
@@ -84,6 +88,18 @@ class Stream:
     cursor: tuple[str, ...]
     primary_key: tuple[tuple[str, ...], ...]
     columns: tuple[Column, ...]
+    raw_schema: str = "airbyte_internal"
+    raw_only: bool = False
+
+    @property
+    def raw_landing(self) -> Table:
+        """The raw table of destination-postgres 2.x, and of 3.x where it writes no typed one."""
+        return Table(self.raw_schema, airbyte_raw_table(self.landing.schema, self.landing.name))
+
+    @property
+    def raw_landing_v1(self) -> Table:
+        """The raw table of destination-postgres 1.x."""
+        return Table(self.landing.schema, f"_airbyte_raw_{self.landing.name.lower()}")
 
     @property
     def table_name(self) -> str:
@@ -187,6 +203,8 @@ class _ConnectionRead(msgspec.Struct, frozen=True, rename="camel"):
 
 class _DestinationConfiguration(msgspec.Struct, frozen=True):
     schema: str | None = None
+    disable_type_dedupe: bool | None = None
+    raw_data_schema: str | None = None
 
 
 class _Destination(msgspec.Struct, frozen=True, rename="camel"):
@@ -223,7 +241,12 @@ def parse_connection(
         cron=cron.cron_expression if cron else None,
         destination_type=target.destination_type or "",
         streams=tuple(
-            _stream(entry, read.connection_id, slug, slugs[entry.key], table)
+            replace(
+                _stream(entry, read.connection_id, slug, slugs[entry.key], table),
+                raw_only=bool(target.configuration.disable_type_dedupe),
+                raw_schema=_unless_blank(target.configuration.raw_data_schema)
+                or "airbyte_internal",
+            )
             for entry, table in zip(entries, landing, strict=True)
         ),
     )

@@ -122,6 +122,16 @@ def airbyte_tables(streams: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [tables[stream] for stream in streams]
 
 
+def airbyte_raw_table(namespace: str, name: str) -> str:
+    """The name of a stream's raw table, of destination-postgres 2.x and 3.x.
+
+    Rule: airbytehq/airbyte, load CDK, table/TypingDedupingUtil.kt.
+    """
+    longest = max((len(run) for run in re.findall(r"_+", f"{namespace}{name}")), default=0)
+    bars = "_" * max(2, longest + 1)
+    return airbyte_identifier(f"{namespace}_raw{bars}stream_{name}".lower())
+
+
 def airbyte_columns(properties: Sequence[str]) -> dict[str, str]:
     """Map property names to landing columns, in order, with Airbyte's suffixes on a clash.
 

@@ -10,25 +10,15 @@ import psycopg
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
-from atlas_dagster.errors import WarehouseError
+from atlas_dagster.layers.landing_source import LandingSource, find_landing, landed_rows
 from atlas_dagster.layers.layer_tables import RowCount, add_rows, start_table
-from atlas_dagster.names import POSTGRES_NAME_BYTES
 from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
     lock_transaction,
     register_stream,
-    table_columns,
     table_exists,
 )
-
-AIRBYTE_COLUMNS = (
-    "_airbyte_raw_id",
-    "_airbyte_extracted_at",
-    "_airbyte_meta",
-    "_airbyte_generation_id",
-)
-
 
 NO_ROW = -(2**31)
 """An age that no row has."""
@@ -62,37 +52,35 @@ def load_explore(connection: PgConnection, stream: Stream, run_id: str) -> Explo
     """
     with connection.transaction():
         lock_transaction(connection, f"explore/{stream.table_name}")
-        columns = _landing_columns(connection, stream)
+        source = find_landing(connection, stream)
         register_stream(connection, stream)
-        since = _unseen_since(connection, stream)
+        since = _unseen_since(connection, stream, source.table)
         snapshot = _snapshot(connection)
         if table_exists(connection, explore_table(stream)):
-            days = _days(connection, insert_new(stream, columns, run_id, since))
+            days = _days(connection, insert_new(stream, source, run_id, since))
             added = RowCount(sum(days.values()), None)
             count = add_rows(connection, explore_table(stream), added)
         else:
-            days = _first_load(connection, stream, columns, run_id)
+            days = _first_load(connection, stream, source, run_id)
             added = RowCount(sum(days.values()), None)
             count = start_table(connection, explore_table(stream), "", added)
-        _save_progress(connection, stream, snapshot)
+        _save_progress(connection, stream, source.table, snapshot)
     return ExploreResult(days, total=count.rows)
 
 
 def _first_load(
-    connection: PgConnection, stream: Stream, columns: Mapping[str, str], run_id: str
+    connection: PgConnection, stream: Stream, source: LandingSource, run_id: str
 ) -> dict[date, int]:
     """Make the table out of all landed rows, and constrain it afterwards: far cheaper that way."""
     try:
         with connection.transaction():
-            connection.execute(
-                create_table_from(stream, landed_rows(stream, columns, run_id, None))
-            )
+            connection.execute(create_table_from(stream, landed_rows(source, run_id, None)))
             connection.execute(constrain_table(stream))
     except psycopg.errors.UniqueViolation:  # landing repeats a raw id: let the constraint decide
-        empty = landed_rows(stream, columns, run_id, since=NO_ROW)
+        empty = landed_rows(source, run_id, since=NO_ROW)
         connection.execute(create_table_from(stream, empty))
         connection.execute(constrain_table(stream))
-        connection.execute(insert_new(stream, columns, run_id, None))
+        connection.execute(insert_new(stream, source, run_id, None))
     connection.execute(create_day_index(stream))
     connection.execute(sql.SQL("analyze {}").format(_explore(stream)))
     return _days(connection, count_days(stream))
@@ -125,54 +113,8 @@ def create_day_index(stream: Stream) -> sql.Composed:
     return sql.SQL("create index on {} (_atlas_partition)").format(_explore(stream))
 
 
-def landed_rows(
-    stream: Stream, columns: Mapping[str, str], run_id: str, since: int | None
-) -> sql.Composed:
-    """SQL: landed rows as explore rows; only those of transactions younger than ``since``.
-
-    ``columns`` maps landing columns to property names. The age test reads no index and no old
-    row's content: it is what makes late rows, of whatever day, as cheap to find as new ones.
-    """
-    named = {landing: name for landing, name in columns.items() if _fits_identifier(name)}
-    renamed = {landing: name for landing, name in columns.items() if landing not in named}
-    data = sql.SQL("to_jsonb(fields.*)") if named else sql.SQL("'{}'::jsonb")
-    for landing, name in renamed.items():
-        data += sql.SQL(" || jsonb_build_object({}::text, landed.{})").format(
-            sql.Literal(name), sql.Identifier(landing)
-        )
-    fields = sql.SQL(", ").join(
-        sql.SQL("landed.{} as {}").format(sql.Identifier(landing), sql.Identifier(name))
-        for landing, name in named.items()
-    )
-    return sql.SQL(
-        """
-        select
-            landed._airbyte_raw_id::text collate "C" as _airbyte_raw_id,
-            landed._airbyte_extracted_at,
-            landed._airbyte_generation_id,
-            landed._airbyte_meta,
-            (landed._airbyte_meta ->> 'sync_id')::bigint as _atlas_sync_id,
-            now() as _atlas_loaded_at,
-            {run_id}::text as _atlas_run_id,
-            (landed._airbyte_extracted_at at time zone 'UTC')::date as _atlas_partition,
-            {data} as data
-        from {landing} as landed
-        cross join lateral (select {fields}) as fields
-        where {unseen}
-        """
-    ).format(
-        run_id=sql.Literal(run_id),
-        data=data,
-        landing=identifier(stream.landing),
-        fields=fields,
-        unseen=sql.SQL("true")
-        if since is None
-        else sql.SQL("age(landed.xmin) <= {}").format(sql.Literal(since)),
-    )
-
-
 def insert_new(
-    stream: Stream, columns: Mapping[str, str], run_id: str, since: int | None
+    stream: Stream, source: LandingSource, run_id: str, since: int | None
 ) -> sql.Composed:
     """SQL: insert what is not there yet, and count it by day."""
     return sql.SQL(
@@ -184,7 +126,7 @@ def insert_new(
         )
         select _atlas_partition, count(*) from loaded group by 1 order by 1
         """
-    ).format(explore=_explore(stream), rows=landed_rows(stream, columns, run_id, since))
+    ).format(explore=_explore(stream), rows=landed_rows(source, run_id, since))
 
 
 def count_days(stream: Stream) -> sql.Composed:
@@ -194,23 +136,7 @@ def count_days(stream: Stream) -> sql.Composed:
     )
 
 
-def _landing_columns(connection: PgConnection, stream: Stream) -> dict[str, str]:
-    """The landing table's own columns, mapped to the names of the properties they hold."""
-    present = table_columns(connection, stream.landing)
-    if not present:
-        raise WarehouseError(
-            f"{stream.label}: no table {stream.landing}; sync the connection first"
-        )
-    missing = [column for column in AIRBYTE_COLUMNS if column not in present]
-    if missing:
-        raise WarehouseError(f"{stream.label}: {stream.landing} has no column {missing[0]}")
-    names = {column.landing: column.name for column in stream.columns}
-    return {
-        column: names.get(column, column) for column in present if column not in AIRBYTE_COLUMNS
-    }
-
-
-def _unseen_since(connection: PgConnection, stream: Stream) -> int | None:
+def _unseen_since(connection: PgConnection, stream: Stream, landing: Table) -> int | None:
     """How many transactions back a row must date to be new; None: every row may be.
 
     Every row that the last load could not see was written by a transaction that is not older than
@@ -223,7 +149,7 @@ def _unseen_since(connection: PgConnection, stream: Stream) -> int | None:
         from pipeline.explore_progress as progress
         where table_name = %s and landing = %s::regclass::oid
         """,
-        (stream.table_name, identifier(stream.landing).as_string(connection)),
+        (stream.table_name, identifier(landing).as_string(connection)),
     ).fetchone()
     if row is None:
         return None
@@ -238,7 +164,7 @@ def _snapshot(connection: PgConnection) -> str:
     return str(row[0])
 
 
-def _save_progress(connection: PgConnection, stream: Stream, snapshot: str) -> None:
+def _save_progress(connection: PgConnection, stream: Stream, landing: Table, snapshot: str) -> None:
     connection.execute(
         """
         insert into pipeline.explore_progress (table_name, landing, snapshot)
@@ -246,16 +172,12 @@ def _save_progress(connection: PgConnection, stream: Stream, snapshot: str) -> N
         on conflict (table_name) do update
         set landing = excluded.landing, snapshot = excluded.snapshot, taken_at = now()
         """,
-        (stream.table_name, identifier(stream.landing).as_string(connection), snapshot),
+        (stream.table_name, identifier(landing).as_string(connection), snapshot),
     )
 
 
 def _days(connection: PgConnection, query: sql.Composed) -> dict[date, int]:
     return {day: int(count) for day, count in connection.execute(query).fetchall()}
-
-
-def _fits_identifier(name: str) -> bool:
-    return 0 < len(name.encode()) <= POSTGRES_NAME_BYTES and "\x00" not in name
 
 
 def _explore(stream: Stream) -> sql.Identifier:

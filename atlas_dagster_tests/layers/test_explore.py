@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -196,10 +197,7 @@ def test_landing_without_a_table_is_one_sentence(warehouse: PgConnection) -> Non
     assert str(error.value) == "crm/users: no table landing.users; sync the connection first"
 
 
-@pytest.mark.parametrize(
-    "column",
-    ["_airbyte_raw_id", "_airbyte_extracted_at", "_airbyte_meta", "_airbyte_generation_id"],
-)
+@pytest.mark.parametrize("column", ["_airbyte_raw_id", "_airbyte_extracted_at"])
 def test_a_landing_table_that_is_not_airbytes_is_one_sentence(
     warehouse: PgConnection, column: str
 ) -> None:
