@@ -19,6 +19,11 @@ RECORD = {"id": 1, "name": "Ann"}
 META = {"sync_id": 7, "changes": []}
 
 
+@pytest.fixture(autouse=True)
+def no_raw_tables(warehouse: PgConnection) -> None:
+    warehouse.execute("drop schema if exists airbyte_internal cascade")
+
+
 def typed_v3(connection: PgConnection, raw_id: str = "typed") -> None:
     connection.execute("create schema if not exists landing")
     connection.execute(
