@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -16,19 +19,24 @@ from atlas_dagster.warehouse import PgConnection, connect, migrate
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server: ATLAS_TEST_POSTGRES_URL where that is set, else a throw-away one."""
+def postgres() -> Iterator[str]:
+    """The URL of a server: ATLAS_TEST_POSTGRES_URL where that is set, else a throw-away one.
+
+    Its directory is not one of pytest's: another pytest that starts would close those to the
+    account that the server runs as when we are root.
+    """
     given = os.environ.get("ATLAS_TEST_POSTGRES_URL")
     if given:
         yield given
         return
-    data_dir = tmp_path_factory.mktemp("postgres")
+    data_dir = Path(tempfile.mkdtemp(prefix="atlas-test-"))
     try:
         url = embedded_postgres.start(data_dir)
         _waive_durability(url)
         yield url
     finally:
         embedded_postgres.stop(data_dir)
+        shutil.rmtree(data_dir)
 
 
 def _waive_durability(url: str) -> None:
