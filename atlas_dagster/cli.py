@@ -10,6 +10,7 @@ import click
 from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
+from atlas_dagster.cli_snapshot import snapshot
 from atlas_dagster.cli_state import state
 from atlas_dagster.errors import AtlasError, ConfigError
 from atlas_dagster.settings import Settings, load_settings
@@ -59,6 +60,7 @@ def demo() -> None:
 
 
 atlas.add_command(state)
+atlas.add_command(snapshot)
 
 
 @atlas.group()

@@ -76,6 +76,8 @@ class StreamRules:
 
     ``natural_key`` and ``time_column`` override Airbyte's primary key and extraction time;
     changes in ``ignore`` columns alone open no new segment. All are property names.
+    ``most_vanishing`` is the largest share of the known keys, 0 to 1, that a full refresh may
+    make vanish; one that would do more is not believed until an operator accepts it.
     """
 
     natural_key: tuple[tuple[str, ...], ...] = ()
@@ -328,7 +330,7 @@ def _connection_rules(node: Node, connection: EmbeddedConnection | None) -> Conn
 
 
 def _stream_rules(node: Node) -> StreamRules:
-    keys = node.keys("natural_key", "ignore", "time_column")
+    keys = node.keys("natural_key", "ignore", "time_column", "most_vanishing")
     natural_key = _paths(keys["natural_key"])
     ignore = _names(keys["ignore"])
     for path in natural_key:
@@ -339,7 +341,17 @@ def _stream_rules(node: Node) -> StreamRules:
         natural_key=natural_key,
         ignore=frozenset(ignore),
         time_column=None if time_column.absent else time_column.text("the name of a field"),
+        most_vanishing=_share(keys["most_vanishing"], default=0.5),
     )
+
+
+def _share(node: Node, default: float) -> float:
+    if node.absent:
+        return default
+    value = node.value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise node.expected("a share from 0 to 1")
+    return float(value)
 
 
 def _cron(node: Node) -> str | None:

@@ -38,6 +38,7 @@ def build_layer_asset(
     upstream: str,
     owners: Sequence[str],
     description: str,
+    check_specs: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
     """An asset of one layer: daily, any range of days in one run, retried where that may help."""
 
@@ -50,6 +51,7 @@ def build_layer_asset(
         description=description,
         tags={"atlas/layer": layer},
         metadata={"atlas/stream_name": stream.name, "atlas/namespace": stream.namespace or ""},
+        check_specs=check_specs,
         partitions_def=daily,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=layers_pool(stream.connection),

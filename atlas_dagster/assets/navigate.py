@@ -8,13 +8,14 @@ from typing import Any
 
 import dagster as dg
 
-from atlas_dagster.assets.layer_assets import build_layer_asset
+from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
 from atlas_dagster.assets.metadata import column_schema, natural_key, table_name
 from atlas_dagster.assets.partitions import day_range
-from atlas_dagster.catalog import Stream
+from atlas_dagster.catalog import Stream, SyncMode
 from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import build_navigate, navigate_table
+from atlas_dagster.layers.snapshots import open_refusals
 from atlas_dagster.warehouse import PgConnection
 
 
@@ -29,6 +30,32 @@ def build_navigate_asset(
         upstream="chart",
         owners=owners,
         description=f"The history of {stream.label}, SCD Type 2, one row a validity interval.",
+        check_specs=[snapshot_check(stream)] if stream.sync_mode is SyncMode.FULL_REFRESH else [],
+    )
+
+
+def snapshot_check(stream: Stream) -> dg.AssetCheckSpec:
+    """The check of a full-refresh stream: no snapshot was refused."""
+    return dg.AssetCheckSpec(
+        "snapshots",
+        asset=layer_key("navigate", stream),
+        description="No full refresh would make more keys vanish than most_vanishing allows.",
+    )
+
+
+def check_snapshots(connection: PgConnection, stream: Stream) -> dg.AssetCheckResult:
+    """Fails while a refused snapshot waits for an operator, and says how to accept it."""
+    refusals = open_refusals(connection, stream.table_name)
+    return dg.AssetCheckResult(
+        check_name="snapshots",
+        passed=not refusals,
+        description="; ".join(
+            f"the full refresh of sync {r.job_id} would make {r.vanishing:,} of {r.known:,} keys"
+            f" vanish and is not believed; if it is right: atlas snapshot accept"
+            f" {stream.label} {r.job_id}"
+            for r in refusals
+        ),
+        metadata={"atlas/refused_snapshots": len(refusals)},
     )
 
 
@@ -58,5 +85,8 @@ def materialize_navigate(
             "atlas/segments_reopened": result.reopened,
             "atlas/segments_removed": result.removed,
             "atlas/rebuilt": result.rebuilt,
-        }
+        },
+        check_results=[check_snapshots(connection, stream)]
+        if stream.sync_mode is SyncMode.FULL_REFRESH
+        else [],
     )

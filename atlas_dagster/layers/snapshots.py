@@ -2,11 +2,53 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from psycopg import sql
+from psycopg.rows import class_row
 
 from atlas_dagster.catalog import Stream
+from atlas_dagster.warehouse import PgConnection
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A snapshot that is not believed: ``vanishing`` of ``known`` keys would be gone."""
+
+    job_id: int
+    instant: datetime
+    vanishing: int
+    known: int
+
+
+def open_refusals(connection: PgConnection, table_name: str) -> list[Refusal]:
+    """The snapshots of a stream that were refused, and that no operator has accepted."""
+    with connection.cursor(row_factory=class_row(Refusal)) as cursor:
+        return cursor.execute(
+            """
+            select refusal.job_id, sync.snapshot_at as instant, refusal.vanishing, refusal.known
+            from pipeline.snapshot_refusal as refusal
+            join pipeline.stream as stream using (table_name)
+            join pipeline.sync as sync
+                on sync.connection_id = stream.connection_id and sync.job_id = refusal.job_id
+            where refusal.table_name = %s and refusal.accepted_at is null
+            order by refusal.job_id
+            """,
+            (table_name,),
+        ).fetchall()
+
+
+def accept_snapshot(connection: PgConnection, table_name: str, job_id: int) -> bool:
+    """Believe a refused snapshot after all; returns whether there is such a refusal."""
+    return (
+        connection.execute(
+            "update pipeline.snapshot_refusal set accepted_at = now()"
+            " where table_name = %s and job_id = %s and accepted_at is null",
+            (table_name, job_id),
+        ).rowcount
+        > 0
+    )
 
 
 def complete_snapshots(stream: Stream) -> sql.Composed:

@@ -68,6 +68,7 @@ def test_a_chart_row_is_the_version_typed(warehouse: PgConnection) -> None:
         "seen_at": seen,
         "_airbyte_raw_id": "a",
         "_airbyte_extracted_at": at(1),
+        "_atlas_sync_id": 1,
         "_atlas_natural_key": "1",
         "_atlas_instant": at(1),
         "_atlas_sequence": None,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -55,11 +56,28 @@ syncs = st.builds(
 )
 
 
-@given(st.lists(syncs, min_size=1, max_size=6))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+drawn_syncs = st.lists(syncs, min_size=1, max_size=6)
+PROFILE = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
+
+
+@given(drawn_syncs)
+@settings(PROFILE, max_examples=10)
 def test_navigate_follows_the_snapshots(warehouse: PgConnection, drawn: list[SyncDrawn]) -> None:
+    check(warehouse, drawn)
+
+
+@pytest.mark.slow
+@given(drawn_syncs)
+@settings(PROFILE, max_examples=300)
+def test_navigate_follows_the_snapshots_of_many_worlds(
+    warehouse: PgConnection, drawn: list[SyncDrawn]
+) -> None:
+    check(warehouse, drawn)
+
+
+def check(warehouse: PgConnection, drawn: list[SyncDrawn]) -> None:
     reset(warehouse, STREAM)
     warehouse.execute("delete from pipeline.sync")
     versions: list[Version] = []

@@ -1,0 +1,151 @@
+"""A complete full refresh says what is gone; one that says too much is not believed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from atlas_dagster.config import StreamRules
+from atlas_dagster.layers.snapshots import accept_snapshot, open_refusals
+from atlas_dagster.warehouse import PgConnection
+from atlas_dagster_tests.layers.support import (
+    chart,
+    land,
+    load,
+    make_stream,
+    navigate,
+    read_navigate,
+    start_layers,
+)
+from atlas_dagster_tests.properties.oracle import Version
+from atlas_dagster_tests.properties.player import drop_navigate
+
+STREAM = make_stream({"id": {"type": "integer"}, "name": {"type": "string"}})
+DAY = datetime.fromisoformat("2024-01-01T12:00:00+00:00")
+Line = tuple[int, int, "int | None", "str | None"]
+
+
+def sync(
+    connection: PgConnection,
+    day: int,
+    ids: list[int],
+    *,
+    succeeded: bool = True,
+    rules: StreamRules | None = None,
+) -> int:
+    """A full refresh on a day of January that delivers these keys; returns refused snapshots."""
+    if connection.execute("select to_regclass('landing.users')").fetchone() == (None,):
+        start_layers(connection, STREAM)
+        connection.execute("delete from pipeline.sync")
+    started = DAY.replace(day=day)
+    delivered = [
+        Version(f"{day}-{key}", started.replace(hour=13), {"id": key, "name": "Ann"}, day)
+        for key in ids
+    ]
+    land(connection, STREAM, delivered)
+    connection.execute(
+        "insert into pipeline.sync (connection_id, job_id, status, created_at, ended_at,"
+        " snapshot_at) values (%s, %s, %s, %s, now(), %s)",
+        (
+            STREAM.connection_id,
+            day,
+            "succeeded" if succeeded else "failed",
+            started,
+            started if succeeded else None,
+        ),
+    )
+    connection.execute(
+        "insert into pipeline.sync_stream (connection_id, job_id, name, generation_id,"
+        " minimum_generation_id, full_refresh, status, records_committed, touched_days)"
+        " values (%s, %s, %s, %s, 0, true, %s, %s, %s)",
+        (
+            STREAM.connection_id,
+            day,
+            STREAM.name,
+            day,
+            "complete" if succeeded else "incomplete",
+            len(ids),
+            [started.date()] if ids else [],
+        ),
+    )
+    return build(connection, day, rules)
+
+
+def build(connection: PgConnection, day: int, rules: StreamRules | None = None) -> int:
+    chosen = (DAY.replace(day=day).date(),) * 2
+    load(connection, STREAM)
+    chart(connection, STREAM, rules or StreamRules(), chosen)
+    return navigate(connection, STREAM, rules or StreamRules(), chosen).refused
+
+
+def lines(connection: PgConnection) -> list[Line]:
+    """Key, first and last day, and how it ended, of each segment."""
+    return sorted(
+        (
+            row.data["id"],
+            row.valid_from.day,
+            row.valid_to.day if row.valid_to else None,
+            row.closed_by,
+        )
+        for row in read_navigate(connection, STREAM)
+    )
+
+
+def test_a_key_that_a_full_refresh_does_not_deliver_is_deleted_at_its_instant(
+    warehouse: PgConnection,
+) -> None:
+    sync(warehouse, 1, [1, 2, 3])
+    sync(warehouse, 2, [1, 2])
+    assert lines(warehouse) == [(1, 1, None, None), (2, 1, None, None), (3, 1, 2, "delete")]
+    sync(warehouse, 3, [1, 2, 3])
+    assert lines(warehouse)[2:] == [(3, 1, 2, "delete"), (3, 3, None, None)]
+
+
+def test_all_rows_of_a_full_refresh_speak_at_its_one_instant(warehouse: PgConnection) -> None:
+    sync(warehouse, 1, [1])
+    (row,) = read_navigate(warehouse, STREAM)
+    assert row.valid_from == DAY
+
+
+def test_a_full_refresh_that_failed_says_nothing_of_what_it_did_not_deliver(
+    warehouse: PgConnection,
+) -> None:
+    sync(warehouse, 1, [1, 2, 3])
+    sync(warehouse, 2, [1], succeeded=False)
+    assert lines(warehouse) == [(1, 1, None, None), (2, 1, None, None), (3, 1, None, None)]
+
+
+def test_a_source_that_suddenly_returns_nothing_closes_nothing(warehouse: PgConnection) -> None:
+    sync(warehouse, 1, [1, 2, 3])
+    assert sync(warehouse, 2, []) == 1
+    assert [segment[2] for segment in lines(warehouse)] == [None, None, None]
+    (refusal,) = open_refusals(warehouse, STREAM.table_name)
+    assert (refusal.job_id, refusal.vanishing, refusal.known) == (2, 3, 3)
+
+
+def test_half_of_the_keys_may_vanish_and_one_more_may_not(warehouse: PgConnection) -> None:
+    sync(warehouse, 1, [1, 2, 3, 4])
+    assert sync(warehouse, 2, [1, 2]) == 0
+    assert sync(warehouse, 3, [5]) == 1
+    assert [segment[0] for segment in lines(warehouse) if segment[2] is None] == [1, 2, 5]
+
+
+def test_the_share_can_be_set_for_a_stream(warehouse: PgConnection) -> None:
+    everything = StreamRules(most_vanishing=1.0)
+    sync(warehouse, 1, [1, 2, 3], rules=everything)
+    assert sync(warehouse, 2, [], rules=everything) == 0
+    assert {segment[3] for segment in lines(warehouse)} == {"delete"}
+
+
+def test_a_refused_snapshot_stays_refused_by_a_rebuild_and_takes_effect_once_accepted(
+    warehouse: PgConnection,
+) -> None:
+    sync(warehouse, 1, [1, 2, 3])
+    sync(warehouse, 2, [])
+    drop_navigate(warehouse, STREAM)
+    assert build(warehouse, 2) == 0
+    assert [segment[2] for segment in lines(warehouse)] == [None, None, None]
+    assert accept_snapshot(warehouse, STREAM.table_name, 2)
+    assert not accept_snapshot(warehouse, STREAM.table_name, 2)
+    assert build(warehouse, 2) == 0
+    assert {segment[2:] for segment in lines(warehouse)} == {(2, "delete")}
+    assert open_refusals(warehouse, STREAM.table_name) == []
