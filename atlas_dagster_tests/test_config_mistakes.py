@@ -275,6 +275,10 @@ RULE_MISTAKES = {
         "2: connections.faker.streams.users.time_column:"
         " expected the name of a field; found a list",
     ),
+    "a share above one": (
+        "faker: {streams: {users: {most_vanishing: 50}}}",
+        "2: connections.faker.streams.users.most_vanishing: expected a share from 0 to 1; found 50",
+    ),
     "an ignored key": (
         "faker: {streams: {users: {natural_key: id, ignore: [id]}}}",
         "2: connections.faker.streams.users.ignore: 'id' is in natural_key: it cannot be ignored",
