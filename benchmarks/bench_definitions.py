@@ -79,7 +79,11 @@ print(json.dumps({
     "payload": len(payload),
     "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     "assets": len(repository.asset_graph.materializable_asset_keys),
-    "modules": sorted({name.partition(".")[0] for name in set(sys.modules) - dagster_modules}),
+    "modules": sorted(
+        {name.partition(".")[0] for name in set(sys.modules) - dagster_modules}
+        - sys.stdlib_module_names
+        - {name.partition(".")[0] for name in dagster_modules}
+    ),
     "all": sorted({name.partition(".")[0] for name in sys.modules}),
 }))
 """
@@ -168,7 +172,8 @@ def report(loads: dict[int, list[Load]]) -> None:
     for what, names in (("must not be loaded", FORBIDDEN), ("heavy", HEAVY)):
         found = [name for name in names if name in last.all]
         print(f"{what}: {', '.join(names)}; found: {', '.join(found) or 'none'}")
-    print(f"packages beyond dagster's own: {', '.join(last.modules)}")
+    packages = [name for name in last.modules if not name.startswith("_")]
+    print(f"packages that `import dagster` does not load: {', '.join(packages)}")
 
 
 if __name__ == "__main__":

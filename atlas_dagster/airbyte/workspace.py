@@ -32,6 +32,8 @@ from atlas_dagster.catalog import Connection, Stream, parse_connection
 from atlas_dagster.errors import AtlasError, ConfigError, WarehouseError
 from atlas_dagster.settings import Settings, load_settings
 
+CLOSING_SECONDS = 30.0
+
 SyncEvents: TypeAlias = Generator[MaterializeResult[Any] | AssetMaterialization, Any, None]
 
 
@@ -117,6 +119,7 @@ class AtlasAirbyteWorkspace(AirbyteWorkspace):
         sync = client.newest_sync(connection_id)
         if sync is None or sync is before:
             raise failure or Failure("the sync was not started")
+        sync.join(CLOSING_SECONDS)  # the ledger knows that it ended a moment before it says why
         if failure is not None and sync.failure:
             failure = Failure(sync.failure)
         try:
