@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from atlas_dagster import embedded_postgres
+from atlas_dagster import embedded_postgres, warehouse
 from atlas_dagster.catalog import DestinationMode, Stream, SyncMode, Table
 from atlas_dagster.errors import BusyError, WarehouseError
 from atlas_dagster.settings import load_settings
@@ -151,3 +151,24 @@ def test_a_warehouse_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
     }
     assert resolve_url(load_settings(environment)) == "postgresql://host/warehouse"
     assert not embedded_postgres.is_running(tmp_path)
+
+
+def test_charts_of_an_older_atlas_learn_which_sync_their_rows_came_by(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_migrations = warehouse._migrations()
+    with connect(empty_database_url) as connection:
+        monkeypatch.setattr(warehouse, "_migrations", lambda: all_migrations[:2])
+        migrate(connection)
+        connection.execute(
+            "insert into pipeline.stream (table_name, connection, stream, connection_id, name)"
+            " values ('shop__a', 'shop', 'a', 'c', 'a'), ('shop__b', 'shop', 'b', 'c', 'b')"
+        )
+        connection.execute(
+            "insert into pipeline.layer_table (layer, table_name, definition, rows)"
+            " values ('chart', 'shop__a', '', 0), ('chart', 'shop__b', '', 0)"
+        )
+        connection.execute("create table chart.shop__a (id bigint)")
+        monkeypatch.setattr(warehouse, "_migrations", lambda: all_migrations)
+        assert migrate(connection) == ["0003_snapshots"]
+        assert "_atlas_sync_id" in table_columns(connection, Table("chart", "shop__a"))

@@ -25,3 +25,16 @@ create table pipeline.dirty_key (
     since timestamptz not null,
     primary key (table_name, natural_key)
 );
+
+-- Rows of chart say which sync they came by.
+do $$
+declare
+    charted text;
+begin
+    for charted in select table_name from pipeline.layer_table where layer = 'chart' loop
+        if to_regclass(format('chart.%I', charted)) is not null then
+            execute format('alter table chart.%I add column _atlas_sync_id bigint', charted);
+        end if;
+    end loop;
+end
+$$;
