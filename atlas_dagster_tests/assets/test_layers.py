@@ -229,3 +229,36 @@ def test_a_lost_connection_is_tried_again_and_a_mistake_is_not(
         "explore__shop__users": "explore shop/users: PostgreSQL refused: permission denied"
     }
     assert errors == [], "it was tried once"
+
+
+@pytest.fixture
+def refreshed(project: Project) -> ScriptedConnector:
+    """A connection that reads its users in full each time."""
+    stream = {
+        "name": "users",
+        "sync_mode": "full_refresh",
+        "destination_sync_mode": "overwrite",
+        "primary_key": ["id"],
+    }
+    project.connect({"shop": connection("shop", [stream])})
+    return project.install("shop", USERS)
+
+
+def test_a_full_refresh_closes_what_it_does_not_deliver_unless_that_is_too_much(
+    instance: dg.DagsterInstance, refreshed: ScriptedConnector, project: Project
+) -> None:
+    refreshed.say(*(user(n, "Anna", TODAY) for n in (1, 2, 3)))
+    assert checks(run(instance, "shop", TODAY)) == {"snapshots": True}
+    refreshed.say(user(1, "Anna", TODAY), user(2, "Anna", TODAY))
+    assert checks(run(instance, "shop", TODAY)) == {"snapshots": True}
+    ends = "select _atlas_natural_key, _atlas_closed_by from navigate.shop__users order by 1"
+    assert project.rows(ends) == [("1", None), ("2", None), ("3", "delete")]
+    refreshed.say()
+    result = run(instance, "shop", TODAY)
+    assert result.success
+    assert checks(result) == {"snapshots": False}
+    assert project.rows(ends) == [("1", None), ("2", None), ("3", "delete")]
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
