@@ -55,14 +55,16 @@ def cast_json(value: sql.Composable, kind: ColumnType, server_version: int) -> s
 
 # The two spellings that are cheap to know come first. Words such as now, today and infinity, and
 # dates that begin with the day or the month, are PostgreSQL's alone.
-_DATE_GATE = """ascii({value} #>> '{{}}') between 48 and 57 and (
-        {value} #>> '{{}}' like '____-__-__T__:__:__%'
-        or {value} #>> '{{}}' like '____-__-__'
+_DATE_GATE = """(
+        {value} #>> '{{}}' like '2___-__-__T__:__:__%'
+        or {value} #>> '{{}}' like '2___-__-__'
+        or {value} #>> '{{}}' like '1___-__-__'
         or ({value} #>> '{{}}' ~ '^[0-9]{{4}}' and {value} #>> '{{}}' !~* {words})
     )"""
 
-_TIME_GATE = """ascii({value} #>> '{{}}') between 48 and 57 and (
-        {value} #>> '{{}}' like '__:__:__' or {value} #>> '{{}}' !~* {words}
+_TIME_GATE = """(
+        {value} #>> '{{}}' like '__:__:__'
+        or ({value} #>> '{{}}' ~ '^[0-9]' and {value} #>> '{{}}' !~* {words})
     )"""
 
 _WORDS = "(now|today|tomorrow|yesterday|allballs|epoch|infinity)"

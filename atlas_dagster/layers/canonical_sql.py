@@ -32,7 +32,8 @@ def canonical_text(value: sql.Composable) -> sql.Composed:
                     when 'string' then {value}::text
                     when 'boolean' then {value}::text
                     else case
-                        when {value}::text ~ {suspect} then regexp_replace(
+                        when {value}::text like '%.%' and {value}::text ~ {suspect}
+                        then regexp_replace(
                             jsonb_strip_nulls({value})::text, {zeros}, '\\1\\2', 'g'
                         )
                         else jsonb_strip_nulls({value})::text

@@ -107,7 +107,11 @@ def _first_build(
     connection.execute(chart_sql.constrain_table(stream))
     connection.execute(chart_sql.create_version_index(stream))
     connection.execute(chart_sql.create_day_index(stream))
-    connection.execute(sql.SQL("analyze {}").format(identifier(chart_table(stream))))
+    connection.execute(
+        sql.SQL(
+            "analyze {} (_airbyte_raw_id, _atlas_natural_key, _atlas_instant, _atlas_partition)"
+        ).format(identifier(chart_table(stream)))
+    )
     return inserted
 
 

@@ -152,6 +152,7 @@ def typed_rows(
                         _atlas_sync_id,
                         snapshot.instant as snapshot_instant,
                         {raw_values}
+                        {texts}
                         {nested_values}
                         _atlas_partition
                     from {explore} as explored
@@ -179,6 +180,12 @@ def typed_rows(
         casts=_each(
             sql.SQL("{} as {}, ").format(cast_json(_raw(i), column.type, server_version), _typed(i))
             for i, column in enumerate(stream.columns)
+            if column.type is not ColumnType.TEXT
+        ),
+        texts=_each(
+            sql.SQL("data ->> {} as {}, ").format(sql.Literal(column.name), _typed(i))
+            for i, column in enumerate(stream.columns)
+            if column.type is ColumnType.TEXT
         ),
         sequence=_sequence(stream, rules, server_version),
         deleted=_deleted(stream, rules),

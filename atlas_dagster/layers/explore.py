@@ -82,7 +82,9 @@ def _first_load(
         connection.execute(constrain_table(stream))
         connection.execute(insert_new(stream, source, run_id, None))
     connection.execute(create_day_index(stream))
-    connection.execute(sql.SQL("analyze {}").format(_explore(stream)))
+    connection.execute(
+        sql.SQL("analyze {} (_airbyte_raw_id, _atlas_partition)").format(_explore(stream))
+    )
     return _days(connection, count_days(stream))
 
 

@@ -101,7 +101,9 @@ def _build_all(
     connection.execute(navigate_sql.create_current_index(stream))
     connection.execute(navigate_sql.create_current_view(stream))
     connection.execute(navigate_sql.create_as_of_function(stream))
-    connection.execute(sql.SQL("analyze {}").format(table))
+    connection.execute(
+        sql.SQL("analyze {} (_atlas_natural_key, _atlas_valid_from, _atlas_valid_to)").format(table)
+    )
     rows, current = _counts(connection, navigate_sql.count_segments(stream))
     count = start_table(
         connection, navigate_table(stream), rules.definition, RowCount(rows, current)
