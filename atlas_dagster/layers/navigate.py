@@ -9,7 +9,7 @@ from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.errors import WarehouseError
-from atlas_dagster.layers import navigate_sql
+from atlas_dagster.layers import navigate_ddl, navigate_sql
 from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.chart_sql import add_column
 from atlas_dagster.layers.history_rules import HistoryRules
@@ -96,11 +96,11 @@ def _build_all(
     connection.execute(
         navigate_sql.create_table_from_chart(stream, run_id, with_snapshots=snapshots > 0)
     )
-    connection.execute(navigate_sql.constrain_table(stream))
+    connection.execute(navigate_ddl.constrain_table(stream))
     connection.execute(navigate_sql.forget_dirty_keys(stream))
-    connection.execute(navigate_sql.create_current_index(stream))
-    connection.execute(navigate_sql.create_current_view(stream))
-    connection.execute(navigate_sql.create_as_of_function(stream))
+    connection.execute(navigate_ddl.create_current_index(stream))
+    connection.execute(navigate_ddl.create_current_view(stream))
+    connection.execute(navigate_ddl.create_as_of_function(stream))
     connection.execute(
         sql.SQL("analyze {} (_atlas_natural_key, _atlas_valid_from, _atlas_valid_to)").format(table)
     )
@@ -162,4 +162,4 @@ def _add_new_columns(connection: PgConnection, stream: Stream) -> None:
     for column in new:
         connection.execute(add_column(navigate_table(stream), column))
     if new:
-        connection.execute(navigate_sql.create_current_view(stream))
+        connection.execute(navigate_ddl.create_current_view(stream))

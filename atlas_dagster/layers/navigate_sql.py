@@ -7,7 +7,7 @@ from datetime import date
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.names import bounded_identifier
+from atlas_dagster.layers.navigate_ddl import navigate_identifier
 
 BOOKKEEPING = (
     "_atlas_surrogate_key",
@@ -89,69 +89,6 @@ def _segments_of_history(with_snapshots: bool) -> sql.Composed:
     return (_EVENTS_WITH_SNAPSHOTS if with_snapshots else _EVENTS) + _SEGMENTS
 
 
-def constrain_table(stream: Stream) -> sql.Composed:
-    """SQL: what holds for every segment; a key opens at most one at an instant."""
-    return sql.SQL(
-        """
-        alter table {}
-            add primary key (_atlas_natural_key, _atlas_valid_from),
-            add check (_atlas_valid_to > _atlas_valid_from),
-            add check (_atlas_is_current = (_atlas_valid_to is null)),
-            add check ((_atlas_closed_by is null) = (_atlas_valid_to is null)),
-            add check (_atlas_closed_by in ('update', 'delete')),
-            alter _atlas_surrogate_key set not null,
-            alter _atlas_is_current set not null,
-            alter _atlas_row_hash set not null,
-            alter _airbyte_raw_id set not null,
-            alter _atlas_run_id set not null,
-            set (fillfactor = 90)
-        """
-    ).format(_navigate(stream))
-
-
-def create_current_index(stream: Stream) -> sql.Composed:
-    """SQL: a key has at most one current segment."""
-    return sql.SQL(
-        "create unique index on {} (_atlas_natural_key) where _atlas_valid_to is null"
-    ).format(_navigate(stream))
-
-
-def create_current_view(stream: Stream) -> sql.Composed:
-    """SQL: the view of current rows beside the table, with all of its columns."""
-    return sql.SQL(
-        "create or replace view {} as select * from {} where _atlas_valid_to is null"
-    ).format(sql.Identifier("navigate", current_view_name(stream)), _navigate(stream))
-
-
-def create_as_of_function(stream: Stream) -> sql.Composed:
-    """SQL: the function that gives the rows as they were at an instant."""
-    return sql.SQL(
-        """
-        create or replace function {function} (timestamptz)
-        returns setof {navigate}
-        language sql stable parallel safe as $as_of$
-            select *
-            from {navigate}
-            where _atlas_valid_from <= $1
-                and (_atlas_valid_to is null or _atlas_valid_to > $1)
-        $as_of$
-        """
-    ).format(
-        function=sql.Identifier("navigate", as_of_function_name(stream)),
-        navigate=_navigate(stream),
-    )
-
-
-def current_view_name(stream: Stream) -> str:
-    """The name of the view of current rows."""
-    return bounded_identifier(f"{stream.table_name}_current")
-
-
-def as_of_function_name(stream: Stream) -> str:
-    """The name of the function that gives the rows as of an instant."""
-    return bounded_identifier(f"{stream.table_name}_as_of")
-
-
 def create_table_from_chart(stream: Stream, run_id: str, *, with_snapshots: bool) -> sql.Composed:
     """SQL: the navigate table, made of all of chart."""
     return sql.SQL(
@@ -165,7 +102,7 @@ def create_table_from_chart(stream: Stream, run_id: str, *, with_snapshots: bool
         where segment.state is not null
         """
     ).format(
-        navigate=_navigate(stream),
+        navigate=navigate_identifier(stream),
         versions=_versions(sql.SQL("{} as chart").format(_chart(stream)), sql.SQL("true")),
         segments=_segments_of_history(with_snapshots),
         rows=_rows(stream, run_id, sql.SQL("segment")),
@@ -176,7 +113,7 @@ def count_segments(stream: Stream) -> sql.Composed:
     """SQL: segments, and those that are current."""
     return sql.SQL(
         "select count(*), count(*) filter (where _atlas_valid_to is null) from {}"
-    ).format(_navigate(stream))
+    ).format(navigate_identifier(stream))
 
 
 def create_day_versions(stream: Stream, days: tuple[date, date]) -> sql.Composed:
@@ -237,7 +174,7 @@ def _differing_versions(stream: Stream) -> sql.Composed:
                 navigate._atlas_valid_from = version.instant
                 and navigate._airbyte_raw_id <> version.raw_id
             )"""
-    ).format(navigate=_navigate(stream))
+    ).format(navigate=navigate_identifier(stream))
 
 
 def create_target(stream: Stream, *, with_snapshots: bool) -> sql.Composed:
@@ -297,7 +234,7 @@ def create_target(stream: Stream, *, with_snapshots: bool) -> sql.Composed:
             sql.SQL("true"),
         ),
         segments=_segments_of_history(with_snapshots),
-        navigate=_navigate(stream),
+        navigate=navigate_identifier(stream),
     )
 
 
@@ -320,7 +257,7 @@ def delete_segments(stream: Stream) -> sql.Composed:
         )
         select count(*), count(*) filter (where was_current) from gone
         """
-    ).format(navigate=_navigate(stream))
+    ).format(navigate=navigate_identifier(stream))
 
 
 def move_ends(stream: Stream, run_id: str) -> sql.Composed:
@@ -349,7 +286,7 @@ def move_ends(stream: Stream, run_id: str) -> sql.Composed:
         from moved
         """
     ).format(
-        navigate=_navigate(stream),
+        navigate=navigate_identifier(stream),
         closed_by=_closed_by(sql.SQL("target")),
         run_id=sql.Literal(run_id),
     )
@@ -368,7 +305,7 @@ def insert_segments(stream: Stream, run_id: str) -> sql.Composed:
         select count(*), count(*) filter (where is_current) from opened
         """
     ).format(
-        navigate=_navigate(stream),
+        navigate=navigate_identifier(stream),
         columns=sql.SQL(", ").join(
             map(sql.Identifier, [*(column.layer for column in stream.columns), *BOOKKEEPING])
         ),
@@ -433,7 +370,3 @@ def _closed_by(segment: sql.Composable) -> sql.Composed:
 
 def _chart(stream: Stream) -> sql.Identifier:
     return sql.Identifier("chart", stream.table_name)
-
-
-def _navigate(stream: Stream) -> sql.Identifier:
-    return sql.Identifier("navigate", stream.table_name)
