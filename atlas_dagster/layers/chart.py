@@ -12,12 +12,17 @@ from atlas_dagster.errors import WarehouseError
 from atlas_dagster.layers import chart_sql
 from atlas_dagster.layers.explore import explore_table
 from atlas_dagster.layers.history_rules import HistoryRules
-from atlas_dagster.layers.layer_tables import RowCount, add_rows, is_outdated, start_table
+from atlas_dagster.layers.layer_tables import (
+    RowCount,
+    add_new_columns,
+    add_rows,
+    is_outdated,
+    start_table,
+)
 from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
     lock_transaction,
-    table_columns,
     table_exists,
 )
 
@@ -83,7 +88,7 @@ def _add_versions(
     days: tuple[date, date],
     run_id: str,
 ) -> int:
-    _add_new_columns(connection, stream)
+    add_new_columns(connection, chart_table(stream), stream.columns)
     # Late rows of an old day would tempt the planner into a loop over that day for each of them.
     connection.execute("set local enable_nestloop = off")
     wanted = chart_sql.versions_without_row(stream, days)
@@ -121,10 +126,3 @@ def _drop_outdated(connection: PgConnection, stream: Stream, rules: HistoryRules
         return False
     connection.execute(sql.SQL("drop table if exists {}").format(identifier(chart_table(stream))))
     return True
-
-
-def _add_new_columns(connection: PgConnection, stream: Stream) -> None:
-    present = table_columns(connection, chart_table(stream))
-    for column in stream.columns:
-        if column.layer not in present:
-            connection.execute(chart_sql.add_column(chart_table(stream), column))

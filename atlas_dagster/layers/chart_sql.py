@@ -9,11 +9,10 @@ from datetime import date
 from psycopg import sql
 
 from atlas_dagster.casts import cast_json
-from atlas_dagster.catalog import Column, ColumnType, Stream, Table
+from atlas_dagster.catalog import Column, ColumnType, Stream
 from atlas_dagster.layers.canonical_sql import readable_text, value_hash
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.snapshots import complete_snapshots
-from atlas_dagster.warehouse import identifier
 
 # PostgreSQL takes at most 100 arguments in a call.
 _ARGUMENTS = 100
@@ -63,13 +62,6 @@ def constrain_table(stream: Stream) -> sql.Composed:
             alter _atlas_run_id set not null
         """
     ).format(_chart(stream))
-
-
-def add_column(table: Table, column: Column) -> sql.Composed:
-    """SQL: a column that the source has gained."""
-    return sql.SQL("alter table {} add column {} {}").format(
-        identifier(table), sql.Identifier(column.layer), sql.SQL(column.type.value)
-    )
 
 
 def create_version_index(stream: Stream) -> sql.Composed:

@@ -5,11 +5,14 @@ The counts change in the transaction that changes the rows, so that nobody has t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from atlas_dagster.catalog import Table
+from psycopg import sql
+
+from atlas_dagster.catalog import Column, Table
 from atlas_dagster.layers.history_rules import HistoryRules
-from atlas_dagster.warehouse import PgConnection
+from atlas_dagster.warehouse import PgConnection, identifier, table_columns
 
 
 @dataclass(frozen=True)
@@ -59,3 +62,16 @@ def add_rows(connection: PgConnection, table: Table, change: RowCount) -> RowCou
     ).fetchone()
     assert row is not None, f"{table} is not registered"
     return RowCount(*row)
+
+
+def add_new_columns(connection: PgConnection, table: Table, columns: Iterable[Column]) -> bool:
+    """Add the columns that a source has gained; returns whether there were any."""
+    present = table_columns(connection, table)
+    new = [column for column in columns if column.layer not in present]
+    for column in new:
+        connection.execute(
+            sql.SQL("alter table {} add column {} {}").format(
+                identifier(table), sql.Identifier(column.layer), sql.SQL(column.type.value)
+            )
+        )
+    return bool(new)

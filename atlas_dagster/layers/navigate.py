@@ -11,9 +11,14 @@ from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.layers import navigate_ddl, navigate_sql
 from atlas_dagster.layers.chart import chart_table
-from atlas_dagster.layers.chart_sql import add_column
 from atlas_dagster.layers.history_rules import HistoryRules
-from atlas_dagster.layers.layer_tables import RowCount, add_rows, is_outdated, start_table
+from atlas_dagster.layers.layer_tables import (
+    RowCount,
+    add_new_columns,
+    add_rows,
+    is_outdated,
+    start_table,
+)
 from atlas_dagster.layers.snapshots import (
     create_snapshots,
     create_vanishing,
@@ -24,7 +29,6 @@ from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
     lock_transaction,
-    table_columns,
     table_exists,
 )
 
@@ -82,7 +86,8 @@ def build_navigate(
             connection, navigate_table(stream)
         ):
             return _build_all(connection, stream, rules, run_id)
-        _add_new_columns(connection, stream)
+        if add_new_columns(connection, navigate_table(stream), stream.columns):
+            connection.execute(navigate_ddl.create_current_view(stream))
         return _apply_days(connection, stream, rules, (first, last), run_id)
 
 
@@ -154,12 +159,3 @@ def _counts(connection: PgConnection, query: sql.Composed) -> tuple[int, int]:
     row = connection.execute(query).fetchone()
     assert row is not None
     return int(row[0]), int(row[1])
-
-
-def _add_new_columns(connection: PgConnection, stream: Stream) -> None:
-    present = table_columns(connection, navigate_table(stream))
-    new = [column for column in stream.columns if column.layer not in present]
-    for column in new:
-        connection.execute(add_column(navigate_table(stream), column))
-    if new:
-        connection.execute(navigate_ddl.create_current_view(stream))
