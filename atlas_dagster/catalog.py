@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import msgspec
 
 from atlas_dagster.errors import ConfigError
-from atlas_dagster.json_schema import ColumnType, column_type, json_object
+from atlas_dagster.json_schema import INSTANT_TYPES, ColumnType, column_type, json_object
 from atlas_dagster.names import (
     airbyte_columns,
     airbyte_raw_table,
@@ -20,6 +20,9 @@ from atlas_dagster.names import (
     unique_columns,
     unique_slugs,
 )
+
+CDC_DELETED_AT = "_ab_cdc_deleted_at"
+"""The property of CDC sources that is not null where a record is deleted."""
 
 
 class SyncMode(str, Enum):
@@ -58,7 +61,8 @@ class Column:
     """A top-level property of a stream.
 
     ``name`` is the property as the source spells it, ``landing`` the column that Airbyte makes of
-    it, ``layer`` the column in chart and navigate.
+    it, ``layer`` the column in chart and navigate. ``was_instant`` says of a column that has turned
+    into text or json that it was declared as a date or a timestamp before.
     """
 
     name: str
@@ -68,13 +72,20 @@ class Column:
     required: bool = False
     format: str | None = None
     description: str | None = None
+    was_instant: bool = False
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether its values are compared as instants, however they are spelled."""
+        return self.was_instant or self.type in INSTANT_TYPES
 
 
 @dataclass(frozen=True)
 class Stream:
     """One stream of a connection, with the modes it is synced in.
 
-    ``raw_only`` says that the destination writes raw tables, in ``raw_schema``, and no typed ones.
+    ``raw_only`` says that the destination writes raw tables, in ``raw_schema``, and no typed ones;
+    ``soft_deletes`` that rows which a CDC source deletes stay in landing.
     """
 
     connection_id: str
@@ -90,6 +101,18 @@ class Stream:
     columns: tuple[Column, ...]
     raw_schema: str = "airbyte_internal"
     raw_only: bool = False
+    soft_deletes: bool = False
+
+    @property
+    def loses_rows(self) -> bool:
+        """Whether a deletion in the source leaves no trace in landing but a row that is gone."""
+        return (
+            self.sync_mode is SyncMode.INCREMENTAL
+            and self.destination_mode.dedups
+            and not self.raw_only
+            and not self.soft_deletes
+            and self.column(CDC_DELETED_AT) is not None
+        )
 
     @property
     def raw_landing(self) -> Table:
@@ -205,6 +228,7 @@ class _DestinationConfiguration(msgspec.Struct, frozen=True):
     schema: str | None = None
     disable_type_dedupe: bool | None = None
     raw_data_schema: str | None = None
+    cdc_deletion_mode: str | None = None
 
 
 class _Destination(msgspec.Struct, frozen=True, rename="camel"):
@@ -244,6 +268,9 @@ def parse_connection(
             replace(
                 _stream(entry, read.connection_id, slug, slugs[entry.key], table),
                 raw_only=bool(target.configuration.disable_type_dedupe),
+                soft_deletes=(target.configuration.cdc_deletion_mode or "")
+                .lower()
+                .startswith("soft"),
                 raw_schema=_unless_blank(target.configuration.raw_data_schema)
                 or "airbyte_internal",
             )

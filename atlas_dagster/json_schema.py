@@ -25,6 +25,26 @@ class ColumnType(str, Enum):
     JSONB = "jsonb"
 
 
+INSTANT_TYPES = (ColumnType.DATE, ColumnType.TIMESTAMP, ColumnType.TIMESTAMPTZ)
+"""From narrow to wide, as are the other families of types."""
+
+_FAMILIES = (
+    (ColumnType.BIGINT, ColumnType.NUMERIC),
+    INSTANT_TYPES,
+    (ColumnType.TIME, ColumnType.TIMETZ),
+)
+
+
+def wider_type(first: ColumnType, second: ColumnType) -> ColumnType:
+    """The narrowest type that holds the values of both: in any order, of any number, the same."""
+    if first is second:
+        return first
+    for family in _FAMILIES:
+        if first in family and second in family:
+            return max(first, second, key=family.index)
+    return ColumnType.JSONB if ColumnType.JSONB in (first, second) else ColumnType.TEXT
+
+
 def column_type(schema: object) -> ColumnType:
     """The column type of a JSON schema property (see ColumnType)."""
     return _declared_type(schema) or ColumnType.JSONB

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from atlas_dagster.casts import cast_json
-from atlas_dagster.catalog import Column, Table
+from atlas_dagster.catalog import CDC_DELETED_AT, Column, Table
 from atlas_dagster.json_schema import ColumnType
 from atlas_dagster.warehouse import identifier
 
@@ -22,7 +22,6 @@ META_COLUMNS = {
     "_airbyte_meta": "jsonb",
     "_airbyte_generation_id": "bigint",
 }
-DELETED_AT = "_ab_cdc_deleted_at"
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,7 @@ def upsert_rows(
     index serves.
     """
     columns = _all_columns(source)
-    deleted = any(field.column.landing == DELETED_AT for field in source.fields)
+    deleted = any(field.column.landing == CDC_DELETED_AT for field in source.fields)
     return sql.SQL(_UPSERT).format(
         table=identifier(table),
         columns=_columns(columns),
@@ -207,7 +206,7 @@ def upsert_rows(
         else sql.SQL(""),
         same_key=sql.SQL(" and ").join(_same_key(c.landing, null_keys=null_keys) for c in key),
         newer=_newer(cursor),
-        alive=sql.SQL("and w.{} is null").format(sql.Identifier(DELETED_AT))
+        alive=sql.SQL("and w.{} is null").format(sql.Identifier(CDC_DELETED_AT))
         if deleted
         else sql.SQL(""),
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 from psycopg import sql
 from typing_extensions import LiteralString
 
-from atlas_dagster.catalog import ColumnType
+from atlas_dagster.casts import cast_json
+from atlas_dagster.catalog import Column, ColumnType
 
 # Cheaper to find than to mend: a number that may end in zeros behind its point.
 _SUSPECT = r"""\.[0-9]*0[],}]"""
@@ -54,43 +55,74 @@ def readable_text(value: sql.Composable) -> sql.Composed:
 
 
 # The text of the typed value, where the raw one is of the kind that the type is made for: the same
-# as its canonical text, and cheaper. An instant counts as such, not as it is spelled.
+# as its canonical text, and cheaper.
 _TYPED_TEXTS: dict[ColumnType, tuple[str, LiteralString]] = {
     ColumnType.BIGINT: ("number", "{typed}::text"),
     ColumnType.NUMERIC: ("number", "trim_scale({typed})::text"),
     ColumnType.BOOLEAN: ("boolean", "{typed}::text"),
-    ColumnType.TIMESTAMPTZ: ("string", "extract(epoch from {typed})::text"),
-    ColumnType.TIMESTAMP: ("string", "extract(epoch from {typed})::text"),
 }
 
 
 def value_hash(
-    kind: ColumnType, raw: sql.Composable, typed: sql.Composable, seed: int
+    column: Column,
+    raw: sql.Composable,
+    typed: sql.Composable,
+    seed: int,
+    server_version: int,
 ) -> sql.Composable:
     """SQL: 64 bits of a value, 0 for null; values that differ in JSON differ here.
 
     ``raw`` and ``typed`` are the value as jsonb and as its column has it, each an expression that
-    is cheap to repeat. PostgreSQL's hashes of numbers and timestamps will not do: they take 1 for
-    10000, and see no more than 32 bits of an integer.
+    is cheap to repeat. The type of a column leaves no trace: where it widens, the hashes of what
+    is there stay. A date or a time counts as the instant that it names, not as it is spelled.
+    PostgreSQL's hashes of numbers and timestamps will not do: they take 1 for 10000, and see no
+    more than 32 bits of an integer.
     """
-    text: sql.Composable = canonical_text(raw)
-    if kind is ColumnType.TEXT:  # a seed of its own tells the text 1 from the number
-        return sql.SQL(
-            "case jsonb_typeof({raw}) when 'string' then hashtextextended({typed}, {own_seed})"
-            " else coalesce(hashtextextended({text}, {seed}), 0) end"
-        ).format(
-            raw=raw, typed=typed, own_seed=sql.Literal(~seed), text=text, seed=sql.Literal(seed)
+    cases: list[sql.Composable] = []
+    if column.is_instant:
+        moment = instant(column, raw, typed, server_version)
+        cases.append(
+            sql.SQL("when jsonb_typeof({}) = 'string' and {} is not null then {}").format(
+                raw, moment, _hash(sql.SQL("extract(epoch from {})::text").format(moment), seed)
+            )
         )
-    if kind in _TYPED_TEXTS:
-        json_type, typed_text = _TYPED_TEXTS[kind]
-        text = sql.SQL(
-            "case when {typed} is not null and jsonb_typeof({raw}) = {json_type}"
-            " then {typed_text} else {text} end"
-        ).format(
-            typed=typed,
-            raw=raw,
-            json_type=sql.Literal(json_type),
-            typed_text=sql.SQL(typed_text).format(typed=typed),
-            text=text,
+    elif column.type in _TYPED_TEXTS:
+        json_type, text = _TYPED_TEXTS[column.type]
+        cases.append(
+            sql.SQL("when {} is not null and jsonb_typeof({}) = {} then {}").format(
+                typed, raw, sql.Literal(json_type), _hash(sql.SQL(text).format(typed=typed), seed)
+            )
         )
-    return sql.SQL("coalesce(hashtextextended({}, {}), 0)").format(text, sql.Literal(seed))
+    plain = typed if column.type is ColumnType.TEXT else sql.SQL("{} #>> '{{}}'").format(raw)
+    return sql.SQL(
+        """case
+                    {cases}
+                    when jsonb_typeof({raw}) = 'string' then {plain}
+                    else coalesce({other}, 0)
+                end"""
+    ).format(
+        cases=sql.SQL(" ").join(cases),
+        raw=raw,
+        plain=_hash(plain, ~seed),  # a seed of its own tells the text 1 from the number
+        other=_hash(canonical_text(raw), seed),
+    )
+
+
+def instant(
+    column: Column, raw: sql.Composable, typed: sql.Composable, server_version: int
+) -> sql.Composable:
+    """SQL: the timestamp that a value of an instant's column names; NULL where it names none."""
+    if column.type in (ColumnType.TIMESTAMP, ColumnType.TIMESTAMPTZ):
+        return typed
+    if column.type is ColumnType.DATE:
+        return sql.SQL("{}::timestamp").format(typed)
+    return cast_json(raw, ColumnType.TIMESTAMPTZ, server_version)
+
+
+def instant_text(moment: sql.Composable) -> sql.Composable:
+    """SQL: a timestamp as text, the same for every type that it may have; midnight is a date."""
+    return sql.SQL("regexp_replace(({})::timestamp::text, ' 00:00:00$', '')").format(moment)
+
+
+def _hash(text: sql.Composable, seed: int) -> sql.Composable:
+    return sql.SQL("hashtextextended({}, {})").format(text, sql.Literal(seed))

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 
 from psycopg import sql
 
 from atlas_dagster.casts import cast_json
-from atlas_dagster.catalog import Column, ColumnType, Stream
-from atlas_dagster.layers.canonical_sql import readable_text, value_hash
+from atlas_dagster.catalog import ColumnType, Stream
+from atlas_dagster.layers import version_sql
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.snapshots import complete_snapshots
-
-# PostgreSQL takes at most 100 arguments in a call.
-_ARGUMENTS = 100
-
-# An index entry must fit a third of a page.
-_LONGEST_KEY_BYTES = 1000
 
 BOOKKEEPING = (
     "_airbyte_raw_id",
@@ -37,8 +30,6 @@ BOOKKEEPING = (
     "_atlas_partition",
     "_atlas_run_id",
 )
-
-_TAKES_ANY = (ColumnType.TEXT, ColumnType.JSONB)
 
 
 def create_table_from(stream: Stream, rows: sql.Composable) -> sql.Composed:
@@ -161,36 +152,41 @@ def typed_rows(
     ).format(
         typed_columns=_each(
             sql.SQL("{}::{} as {}, ").format(
-                _typed(i), sql.SQL(column.type.value), sql.Identifier(column.layer)
+                version_sql.typed_value(i), sql.SQL(column.type.value), sql.Identifier(column.layer)
             )
             for i, column in enumerate(stream.columns)
         ),
         run_id=sql.Literal(run_id),
-        natural_key=_natural_key(stream, rules),
-        instant=_instant(stream, rules),
-        errors=_errors(stream),
+        natural_key=version_sql.natural_key(stream, rules, server_version),
+        instant=version_sql.version_instant(stream, rules, server_version),
+        errors=version_sql.errors(stream),
         casts=_each(
-            sql.SQL("{} as {}, ").format(cast_json(_raw(i), column.type, server_version), _typed(i))
+            sql.SQL("{} as {}, ").format(
+                cast_json(version_sql.raw_value(i), column.type, server_version),
+                version_sql.typed_value(i),
+            )
             for i, column in enumerate(stream.columns)
             if column.type is not ColumnType.TEXT
         ),
         texts=_each(
-            sql.SQL("data ->> {} as {}, ").format(sql.Literal(column.name), _typed(i))
+            sql.SQL("data ->> {} as {}, ").format(
+                sql.Literal(column.name), version_sql.typed_value(i)
+            )
             for i, column in enumerate(stream.columns)
             if column.type is ColumnType.TEXT
         ),
-        sequence=_sequence(stream, rules, server_version),
-        deleted=_deleted(stream, rules),
-        row_hash=_content_hash(
-            [(i, c) for i, c in enumerate(stream.columns) if rules.compares(c)], salt=""
-        ),
+        sequence=version_sql.sequence(stream, rules, server_version),
+        deleted=version_sql.deleted(stream, rules),
+        row_hash=version_sql.row_hash(stream, rules, server_version),
         raw_values=_each(
-            sql.SQL("nullif(data -> {}, 'null') as {}, ").format(sql.Literal(c.name), _raw(i))
+            sql.SQL("nullif(data -> {}, 'null') as {}, ").format(
+                sql.Literal(c.name), version_sql.raw_value(i)
+            )
             for i, c in enumerate(stream.columns)
         ),
         nested_values=_each(
             sql.SQL("nullif(data #> {}, 'null') as {}, ").format(
-                sql.Literal(list(path)), _nested(i)
+                sql.Literal(list(path)), version_sql.nested_value(i)
             )
             for i, path in enumerate(rules.key)
             if len(path) > 1
@@ -252,124 +248,6 @@ def versions_of_days(days: tuple[date, date]) -> sql.Composed:
     return sql.SQL("explored._atlas_partition between {} and {}").format(
         sql.Literal(days[0]), sql.Literal(days[1])
     )
-
-
-def _natural_key(stream: Stream, rules: HistoryRules) -> sql.Composable:
-    """The key as text, NULL where a part of it is; a very long one is cut, its md5 behind it."""
-    if not rules.key:
-        return _whole_record_key(stream)
-    parts = [_key_part(stream, path, position) for position, path in enumerate(rules.key)]
-    key: sql.Composable = parts[0]
-    if len(parts) > 1:
-        key = sql.SQL("case when num_nulls({0}) = 0 then jsonb_build_array({0})::text end").format(
-            sql.SQL(", ").join(parts)
-        )
-    return sql.SQL(
-        """case
-                    when octet_length({key}) <= {longest} then {key}
-                    else left({key}, 200) || '#' || md5({key})
-                end"""
-    ).format(key=key, longest=sql.Literal(_LONGEST_KEY_BYTES))
-
-
-def _key_part(stream: Stream, path: Sequence[str], position: int) -> sql.Composable:
-    """A part of the key as text: 1 is 1.0, and stays itself where a key turns into text."""
-    if len(path) > 1:
-        return readable_text(_nested(position))
-    index = next(i for i, column in enumerate(stream.columns) if column.name == path[0])
-    if stream.columns[index].type is ColumnType.JSONB:
-        return readable_text(_raw(index))
-    if stream.columns[index].type is ColumnType.NUMERIC:
-        return sql.SQL("trim_scale({})::text").format(_typed(index))
-    return sql.SQL("{}::text").format(_typed(index))
-
-
-def _whole_record_key(stream: Stream) -> sql.Composable:
-    """128 bits of the whole record, ignored columns included."""
-    columns = list(enumerate(stream.columns))
-    halves = (_content_hash(columns, salt) for salt in ("left/", "right/"))
-    return sql.SQL("lpad(to_hex({}), 16, '0') || lpad(to_hex({}), 16, '0')").format(*halves)
-
-
-def _content_hash(columns: Sequence[tuple[int, Column]], salt: str) -> sql.Composable:
-    """64 bits of content: a hash per column, seeded with its name, in which null counts for 0.
-
-    So neither a column that is added nor the order of columns changes the hash of a record.
-    """
-    hashes = [
-        value_hash(column.type, _raw(i), _typed(i), _seed(salt + column.name))
-        for i, column in columns
-    ]
-    return sql.SQL("({})").format(sql.SQL(" # ").join(hashes or [sql.SQL("0::bigint")]))
-
-
-def _seed(name: str) -> int:
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
-
-
-def _instant(stream: Stream, rules: HistoryRules) -> sql.Composable:
-    """When a version says what it says.
-
-    All rows of a complete full refresh speak at its one instant; others at the source's time
-    where one is named and given.
-    """
-    if rules.time is None:
-        return sql.SQL("coalesce(snapshot_instant, _airbyte_extracted_at)")
-    typed = _typed(stream.columns.index(rules.time))
-    if rules.time.type is not ColumnType.TIMESTAMPTZ:
-        typed = sql.SQL("{}::timestamp at time zone 'UTC'").format(typed)
-    return sql.SQL("coalesce(snapshot_instant, {}, _airbyte_extracted_at)").format(typed)
-
-
-def _sequence(stream: Stream, rules: HistoryRules, server_version: int) -> sql.Composable:
-    if rules.sequence is None:
-        return sql.SQL("null::numeric")
-    raw = _raw(stream.columns.index(rules.sequence))
-    return cast_json(raw, ColumnType.NUMERIC, server_version)
-
-
-def _deleted(stream: Stream, rules: HistoryRules) -> sql.Composable:
-    if rules.deleted is None:
-        return sql.SQL("false")
-    return sql.SQL("{} is not null").format(_raw(stream.columns.index(rules.deleted)))
-
-
-def _errors(stream: Stream) -> sql.Composable:
-    """The values that did not fit, by column; NULL where all did, which one count tells."""
-    checked = [i for i, column in enumerate(stream.columns) if column.type not in _TAKES_ANY]
-    if not checked:
-        return sql.SQL("null::jsonb")
-    misfits = sql.SQL(" || ").join(
-        sql.SQL(
-            "case when {raw} is not null and {typed} is null"
-            " then jsonb_build_object({name}::text, {raw}) else '{{}}' end"
-        ).format(raw=_raw(i), typed=_typed(i), name=sql.Literal(stream.columns[i].name))
-        for i in checked
-    )
-    return sql.SQL("case when {} <> {} then {} end").format(
-        _count(map(_raw, checked)), _count(map(_typed, checked)), misfits
-    )
-
-
-def _count(values: Iterable[sql.Composable]) -> sql.Composable:
-    listed = list(values)
-    chunks = (listed[i : i + _ARGUMENTS] for i in range(0, len(listed), _ARGUMENTS))
-    return sql.SQL(" + ").join(
-        sql.SQL("num_nonnulls({})").format(sql.SQL(", ").join(chunk)) for chunk in chunks
-    )
-
-
-def _raw(index: int) -> sql.Identifier:
-    return sql.Identifier(f"r{index}")
-
-
-def _typed(index: int) -> sql.Identifier:
-    return sql.Identifier(f"t{index}")
-
-
-def _nested(position: int) -> sql.Identifier:
-    return sql.Identifier(f"n{position}")
 
 
 def _each(parts: Iterable[sql.Composable]) -> sql.Composed:

@@ -6,14 +6,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from atlas_dagster.catalog import Column, ColumnType, Stream
+from atlas_dagster.catalog import CDC_DELETED_AT, Column, Stream
 from atlas_dagster.config import StreamRules
 from atlas_dagster.errors import ConfigError
 
 CDC_PREFIX = "_ab_cdc_"
-CDC_DELETED_AT = "_ab_cdc_deleted_at"
 CDC_SEQUENCES = ("_ab_cdc_lsn", "_ab_cdc_cursor")
-TIME_TYPES = (ColumnType.TIMESTAMPTZ, ColumnType.TIMESTAMP, ColumnType.DATE)
+
+VERSION = 2
+"""Counts the ways in which contents and keys have been told apart; another one is a rebuild."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class HistoryRules:
     @property
     def definition(self) -> str:
         """A digest of what decides a history; where it changes, the history must be rebuilt."""
-        facts = [self.key, sorted(self.ignored), self.time.name if self.time else None]
+        time = self.time.name if self.time else None
+        facts = [VERSION, self.key, sorted(self.ignored), time]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
     def compares(self, column: Column) -> bool:
@@ -54,7 +56,7 @@ def history_rules(stream: Stream, rules: StreamRules) -> HistoryRules:
     for path in key:
         _existing(stream, path[0], "natural_key")
     time = _existing(stream, rules.time_column, "time_column") if rules.time_column else None
-    if time is not None and time.type not in TIME_TYPES:
+    if time is not None and not time.is_instant:
         raise ConfigError(
             f"{stream.label}: time_column {time.name!r}: expected a date or a timestamp,"
             f" found {time.type.value}"

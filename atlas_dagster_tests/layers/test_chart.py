@@ -187,7 +187,7 @@ def test_values_of_different_types_are_different_keys(warehouse: PgConnection, k
         ((("box", "x"),), {"box": {"x": "a-7"}}, "a-7"),
         ((("box", "x"),), {"box": {"x": 7.0}}, "7"),
         ((("id",), ("name",)), {"id": 1, "name": "a"}, '["1", "a"]'),
-        ((("seen_at",),), {"seen_at": "2024-01-01T01:00:00+01:00"}, "2024-01-01 00:00:00+00"),
+        ((("seen_at",),), {"seen_at": "2024-01-01T01:00:00+01:00"}, "2024-01-01"),
     ],
 )
 def test_a_key_can_be_read(
