@@ -10,6 +10,7 @@ from psycopg import sql
 from atlas_dagster.casts import cast_json
 from atlas_dagster.catalog import ColumnType, Stream
 from atlas_dagster.layers import version_sql
+from atlas_dagster.layers.days import of_days
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.snapshots import complete_snapshots
 
@@ -71,9 +72,9 @@ def summarize(stream: Stream, days: tuple[date, date]) -> sql.Composed:
         """
         select count(*), count(*) filter (where not _atlas_valid)
         from {chart}
-        where _atlas_partition between {first} and {last}
+        where {of_days}
         """
-    ).format(chart=_chart(stream), first=sql.Literal(days[0]), last=sql.Literal(days[1]))
+    ).format(chart=_chart(stream), of_days=of_days(sql.SQL("_atlas_partition"), days))
 
 
 def insert_rows(stream: Stream, rows: sql.Composable) -> sql.Composed:
@@ -208,7 +209,7 @@ def move_to_snapshots(stream: Stream, days: tuple[date, date]) -> sql.Composed:
             update {chart} as chart
             set _atlas_instant = snapshot.instant
             from ({snapshots}) as snapshot
-            where chart._atlas_partition between {first} and {last}
+            where {of_days}
                 and chart._atlas_sync_id = snapshot.job_id
                 and chart._atlas_instant <> snapshot.instant
             returning chart._atlas_natural_key as natural_key, chart._atlas_instant as since
@@ -225,29 +226,29 @@ def move_to_snapshots(stream: Stream, days: tuple[date, date]) -> sql.Composed:
         chart=_chart(stream),
         snapshots=complete_snapshots(stream),
         table_name=sql.Literal(stream.table_name),
-        first=sql.Literal(days[0]),
-        last=sql.Literal(days[1]),
+        of_days=of_days(sql.SQL("chart._atlas_partition"), days),
     )
 
 
 def versions_without_row(stream: Stream, days: tuple[date, date]) -> sql.Composed:
     """SQL: the condition on explore that a version is of some days and not in chart yet."""
-    first, last = sql.Literal(days[0]), sql.Literal(days[1])
     return sql.SQL(
-        """explored._atlas_partition between {first} and {last}
+        """{of_days}
                         and not exists (
                             select from {chart} as present
                             where present._airbyte_raw_id = explored._airbyte_raw_id
-                                and present._atlas_partition between {first} and {last}
+                                and {present_of_days}
                         )"""
-    ).format(first=first, last=last, chart=_chart(stream))
+    ).format(
+        of_days=versions_of_days(days),
+        chart=_chart(stream),
+        present_of_days=of_days(sql.SQL("present._atlas_partition"), days),
+    )
 
 
 def versions_of_days(days: tuple[date, date]) -> sql.Composed:
     """SQL: the condition on explore that a version is of some days."""
-    return sql.SQL("explored._atlas_partition between {} and {}").format(
-        sql.Literal(days[0]), sql.Literal(days[1])
-    )
+    return of_days(sql.SQL("explored._atlas_partition"), days)
 
 
 def _each(parts: Iterable[sql.Composable]) -> sql.Composed:

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
+from atlas_dagster.layers.days import readable_day
 from atlas_dagster.layers.landing_source import LandingSource, find_landing, landed_rows
 from atlas_dagster.layers.layer_tables import RowCount, add_rows, start_table
 from atlas_dagster.warehouse import (
@@ -22,6 +23,8 @@ from atlas_dagster.warehouse import (
 
 NO_ROW = -(2**31)
 """An age that no row has."""
+
+_DAY = readable_day(sql.SQL("_atlas_partition"))
 
 
 @dataclass(frozen=True)
@@ -126,15 +129,15 @@ def insert_new(
             on conflict (_airbyte_raw_id) do nothing
             returning _atlas_partition
         )
-        select _atlas_partition, count(*) from loaded group by 1 order by 1
+        select {day}, count(*) from loaded group by 1 order by 1
         """
-    ).format(explore=_explore(stream), rows=landed_rows(source, run_id, since))
+    ).format(explore=_explore(stream), rows=landed_rows(source, run_id, since), day=_DAY)
 
 
 def count_days(stream: Stream) -> sql.Composed:
     """SQL: record versions by day."""
-    return sql.SQL("select _atlas_partition, count(*) from {} group by 1 order by 1").format(
-        _explore(stream)
+    return sql.SQL("select {}, count(*) from {} group by 1 order by 1").format(
+        _DAY, _explore(stream)
     )
 
 

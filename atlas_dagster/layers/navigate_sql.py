@@ -7,6 +7,7 @@ from datetime import date
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream
+from atlas_dagster.layers.days import of_days
 from atlas_dagster.layers.navigate_ddl import navigate_identifier
 
 BOOKKEEPING = (
@@ -121,9 +122,7 @@ def create_day_versions(stream: Stream, days: tuple[date, date]) -> sql.Composed
     return sql.SQL("create temporary table day_version on commit drop as {}").format(
         _versions(
             sql.SQL("{} as chart").format(_chart(stream)),
-            sql.SQL("chart._atlas_partition between {} and {}").format(
-                sql.Literal(days[0]), sql.Literal(days[1])
-            ),
+            of_days(sql.SQL("chart._atlas_partition"), days),
         )
     )
 

@@ -9,6 +9,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from atlas_dagster.catalog import Stream
+from atlas_dagster.layers.days import of_days
 from atlas_dagster.warehouse import PgConnection
 
 
@@ -125,7 +126,7 @@ def create_vanishing(stream: Stream, days: tuple[date, date]) -> sql.Composed:
                 or navigate._atlas_valid_to > snapshot.instant
             )
         where exists (
-                select from unnest(snapshot.days) as day where day between {first} and {last}
+                select from unnest(snapshot.days) as day where {of_days}
             )
             and not exists (
                 select from {chart} as chart
@@ -136,8 +137,7 @@ def create_vanishing(stream: Stream, days: tuple[date, date]) -> sql.Composed:
     ).format(
         navigate=sql.Identifier("navigate", stream.table_name),
         chart=sql.Identifier("chart", stream.table_name),
-        first=sql.Literal(days[0]),
-        last=sql.Literal(days[1]),
+        of_days=of_days(sql.SQL("day"), days),
     )
 
 
