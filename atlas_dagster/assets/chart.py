@@ -8,13 +8,14 @@ from typing import Any
 
 import dagster as dg
 
-from atlas_dagster.assets.layer_assets import build_layer_asset
-from atlas_dagster.assets.metadata import column_schema, natural_key, table_name
+from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
+from atlas_dagster.assets.metadata import column_schema, natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.catalog import Stream
 from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.chart import build_chart, chart_table
 from atlas_dagster.layers.history_rules import history_rules
+from atlas_dagster.layers.stream_columns import load_changes, register_columns
 from atlas_dagster.warehouse import PgConnection
 
 
@@ -29,6 +30,30 @@ def build_chart_asset(
         upstream="explore",
         owners=owners,
         description=f"The record versions of {stream.label}, typed and validated, one row each.",
+        check_specs=[drift_check(stream)],
+    )
+
+
+def drift_check(stream: Stream) -> dg.AssetCheckSpec:
+    """The check that the source declares the columns that it declared before."""
+    return dg.AssetCheckSpec(
+        "schema_drift",
+        asset=layer_key("chart", stream),
+        description="The source declares the same columns, of the same types, as before.",
+    )
+
+
+def check_drift(connection: PgConnection, stream: Stream, run_id: str) -> dg.AssetCheckResult:
+    """Warns of what the run found changed in the stream's schema; nothing is lost by it."""
+    changes = load_changes(connection, stream, run_id)
+    return dg.AssetCheckResult(
+        check_name="schema_drift",
+        passed=not changes,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(map(str, changes)),
+        metadata={
+            "atlas/schema_changes": len(changes),
+        },
     )
 
 
@@ -39,25 +64,30 @@ def materialize_chart(
     rules: StreamRules,
 ) -> dg.MaterializeResult[Any]:
     """Type the record versions of the run's days."""
+    run_id = context.run.run_id
+    stream = register_columns(connection, stream, run_id)
     history = history_rules(stream, rules)
     first, last = day_range(context)
-    result = build_chart(connection, stream, history, first, last, context.run.run_id)
+    result = build_chart(connection, stream, history, first, last, run_id)
     context.log.info(
         f"{stream.label}: {result.inserted:,} versions typed, {result.invalid:,} invalid"
     )
     if result.rebuilt:
-        context.log.warning(
-            f"{stream.label}: its rules of history changed, all of chart is rebuilt"
-        )
+        context.log.warning(f"{stream.label}: all of chart was built anew: {result.rebuilt}")
+    drift = check_drift(connection, stream, run_id)
+    if not drift.passed:
+        context.log.warning(f"{stream.label}: {drift.description}")
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, chart_table(stream)),
             **column_schema(stream.columns),
             **natural_key(history.key),
+            **rebuilt(result.rebuilt),
             "dagster/row_count": result.total,
             "dagster/partition_row_count": result.rows,
             "atlas/new_rows": result.inserted,
             "atlas/invalid_rows": result.invalid,
-            "atlas/rebuilt": result.rebuilt,
-        }
+            "atlas/schema_changes": drift.metadata["atlas/schema_changes"],
+        },
+        check_results=[drift],
     )

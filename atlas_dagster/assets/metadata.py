@@ -36,3 +36,8 @@ def natural_key(key: Sequence[Sequence[str]]) -> dict[str, Any]:
     """What identifies a record: its key, or all of it."""
     spelled = ", ".join(".".join(path) for path in key)
     return {"atlas/natural_key": spelled or "the whole record: the stream has no primary key"}
+
+
+def rebuilt(reason: str | None) -> dict[str, Any]:
+    """Why a table was built anew from all of its history, where it was."""
+    return {"atlas/rebuilt": reason} if reason else {}

@@ -9,13 +9,14 @@ from typing import Any
 import dagster as dg
 
 from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
-from atlas_dagster.assets.metadata import column_schema, natural_key, table_name
+from atlas_dagster.assets.metadata import column_schema, natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.catalog import Stream, SyncMode
 from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import build_navigate, navigate_table
 from atlas_dagster.layers.snapshots import open_refusals
+from atlas_dagster.layers.stream_columns import registered_stream
 from atlas_dagster.warehouse import PgConnection
 
 
@@ -66,6 +67,7 @@ def materialize_navigate(
     rules: StreamRules,
 ) -> dg.MaterializeResult[Any]:
     """Bring navigate in line with chart's versions of the run's days."""
+    stream = registered_stream(connection, stream)
     history = history_rules(stream, rules)
     first, last = day_range(context)
     result = build_navigate(connection, stream, history, first, last, context.run.run_id)
@@ -73,18 +75,20 @@ def materialize_navigate(
         f"{stream.label}: {result.opened:,} segments opened, {result.closed:,} closed,"
         f" {result.reopened:,} reopened, {result.removed:,} removed"
     )
+    if result.rebuilt:
+        context.log.warning(f"{stream.label}: all of navigate was built anew: {result.rebuilt}")
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, navigate_table(stream)),
             **column_schema(stream.columns),
             **natural_key(history.key),
+            **rebuilt(result.rebuilt),
             "dagster/row_count": result.count.rows,
             "atlas/current_rows": result.count.current or 0,
             "atlas/segments_opened": result.opened,
             "atlas/segments_closed": result.closed,
             "atlas/segments_reopened": result.reopened,
             "atlas/segments_removed": result.removed,
-            "atlas/rebuilt": result.rebuilt,
         },
         check_results=[check_snapshots(connection, stream)]
         if stream.sync_mode is SyncMode.FULL_REFRESH

@@ -16,13 +16,14 @@ from atlas_dagster.layers.layer_tables import (
     RowCount,
     add_new_columns,
     add_rows,
-    is_outdated,
+    outdated_by,
     start_table,
 )
 from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
     lock_transaction,
+    table_columns,
     table_exists,
 )
 
@@ -31,15 +32,15 @@ from atlas_dagster.warehouse import (
 class ChartResult:
     """What a build did to a range of days, what those days now hold, and the table in all.
 
-    ``invalid`` rows have a value that did not fit, or no natural key; ``rebuilt`` says that the
-    whole table was built anew because the rules of history changed.
+    ``invalid`` rows have a value that did not fit, or no natural key; ``rebuilt`` says why the
+    whole table was built anew, where it was.
     """
 
     inserted: int
     rows: int
     invalid: int
     total: int
-    rebuilt: bool
+    rebuilt: str | None
 
 
 def chart_table(stream: Stream) -> Table:
@@ -57,23 +58,23 @@ def build_chart(
 ) -> ChartResult:
     """Type the record versions of the days from ``first`` to ``last``, both included.
 
-    One transaction; what is there already stays as it is. Raises WarehouseError where explore has
-    not been loaded.
+    One transaction; what is there already stays as it is, unless the rules of history changed or a
+    column has widened: then all days are built anew. Raises WarehouseError where explore has not
+    been loaded.
     """
     with connection.transaction():
         lock_transaction(connection, f"chart/{stream.table_name}")
         if not table_exists(connection, explore_table(stream)):
             raise WarehouseError(f"{stream.label}: explore is empty; materialize it first")
-        rebuilt = _drop_outdated(connection, stream, rules)
-        if table_exists(connection, chart_table(stream)):
+        table = chart_table(stream)
+        rebuilt = outdated_by(connection, table, rules, stream.columns)
+        if rebuilt is None and table_exists(connection, table):
             inserted = _add_versions(connection, stream, rules, (first, last), run_id)
-            count = add_rows(connection, chart_table(stream), RowCount(inserted, None))
+            count = add_rows(connection, table, RowCount(inserted, None))
         else:
-            days = (date.min, date.max) if rebuilt else (first, last)
-            inserted = _first_build(connection, stream, rules, days, run_id)
-            count = start_table(
-                connection, chart_table(stream), rules.definition, RowCount(inserted, None)
-            )
+            build = _build_anew if rebuilt else _first_build
+            inserted = build(connection, stream, rules, (first, last), run_id)
+            count = start_table(connection, table, rules.definition, RowCount(inserted, None))
         row = connection.execute(chart_sql.summarize(stream, (first, last))).fetchone()
         assert row is not None
     return ChartResult(
@@ -92,7 +93,9 @@ def _add_versions(
     # Late rows of an old day would tempt the planner into a loop over that day for each of them.
     connection.execute("set local enable_nestloop = off")
     wanted = chart_sql.versions_without_row(stream, days)
-    rows = chart_sql.typed_rows(stream, rules, wanted, run_id, connection.info.server_version)
+    rows = chart_sql.typed_rows(
+        stream, rules, chart_sql.explored(stream), wanted, run_id, connection.info.server_version
+    )
     inserted = connection.execute(chart_sql.insert_rows(stream, rows)).rowcount
     connection.execute(chart_sql.move_to_snapshots(stream, days))
     return inserted
@@ -105,9 +108,43 @@ def _first_build(
     days: tuple[date, date],
     run_id: str,
 ) -> int:
+    rows = chart_sql.typed_rows(
+        stream,
+        rules,
+        chart_sql.explored(stream),
+        chart_sql.versions_of_days(days),
+        run_id,
+        connection.info.server_version,
+    )
+    return _create_table(connection, stream, rows)
+
+
+def _build_anew(
+    connection: PgConnection,
+    stream: Stream,
+    rules: HistoryRules,
+    _days: tuple[date, date],
+    run_id: str,
+) -> int:
+    """Type all versions again: those that explore has, and what the old chart has of the others.
+
+    navigate follows by itself.
+    """
+    table = chart_table(stream)
+    versions = chart_sql.explored(stream)
+    if table_exists(connection, table):
+        present = table_columns(connection, table)
+        if connection.execute(chart_sql.keep_forgotten_versions(stream, present)).rowcount:
+            versions = chart_sql.explored_and_forgotten(stream)
+        connection.execute(sql.SQL("drop table {}").format(identifier(table)))
+    rows = chart_sql.typed_rows(
+        stream, rules, versions, sql.SQL("true"), run_id, connection.info.server_version
+    )
+    return _create_table(connection, stream, rows)
+
+
+def _create_table(connection: PgConnection, stream: Stream, rows: sql.Composable) -> int:
     """Make the table out of its rows, and constrain it afterwards: far cheaper that way."""
-    wanted = chart_sql.versions_of_days(days)
-    rows = chart_sql.typed_rows(stream, rules, wanted, run_id, connection.info.server_version)
     inserted = connection.execute(chart_sql.create_table_from(stream, rows)).rowcount
     connection.execute(chart_sql.constrain_table(stream))
     connection.execute(chart_sql.create_version_index(stream))
@@ -118,11 +155,3 @@ def _first_build(
         ).format(identifier(chart_table(stream)))
     )
     return inserted
-
-
-def _drop_outdated(connection: PgConnection, stream: Stream, rules: HistoryRules) -> bool:
-    """Drop a chart that was built under other rules of history; navigate follows by itself."""
-    if not is_outdated(connection, chart_table(stream), rules):
-        return False
-    connection.execute(sql.SQL("drop table if exists {}").format(identifier(chart_table(stream))))
-    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import date
 
 from psycopg import sql
@@ -88,11 +88,12 @@ def insert_rows(stream: Stream, rows: sql.Composable) -> sql.Composed:
 def typed_rows(
     stream: Stream,
     rules: HistoryRules,
+    versions: sql.Composable,
     wanted: sql.Composable,
     run_id: str,
     server_version: int,
 ) -> sql.Composed:
-    """SQL: record versions of explore (those that are ``wanted``) as rows of chart.
+    """SQL: record versions (those that are ``wanted``) as rows of chart.
 
     Three steps, kept apart by ``offset 0`` so that each value is computed once: the raw json
     values, the typed ones, and what follows from comparing the two.
@@ -139,7 +140,7 @@ def typed_rows(
                         {texts}
                         {nested_values}
                         _atlas_partition
-                    from {explore} as explored
+                    from {versions} as explored
                     left join ({snapshots}) as snapshot
                         on snapshot.job_id = explored._atlas_sync_id
                     where {wanted}
@@ -192,10 +193,60 @@ def typed_rows(
             for i, path in enumerate(rules.key)
             if len(path) > 1
         ),
-        explore=sql.Identifier("explore", stream.table_name),
+        versions=versions,
         snapshots=complete_snapshots(stream),
         wanted=wanted,
     )
+
+
+def explored(stream: Stream) -> sql.Composable:
+    """SQL: the record versions of explore."""
+    return sql.Identifier("explore", stream.table_name)
+
+
+def keep_forgotten_versions(stream: Stream, present: Container[str]) -> sql.Composed:
+    """SQL: remember of chart's rows those whose record version explore has dropped since.
+
+    Their data is what chart made of it: the columns that are ``present``, and what did not fit.
+    """
+    columns = [column for column in stream.columns if column.layer in present]
+    data = sql.SQL(" || ").join(
+        [
+            *(
+                sql.SQL("jsonb_build_object({}::text, chart.{})").format(
+                    sql.Literal(column.name), sql.Identifier(column.layer)
+                )
+                for column in columns
+            ),
+            sql.SQL("coalesce(chart._atlas_errors, '{}')"),
+        ]
+    )
+    return sql.SQL(
+        """
+        create temporary table forgotten_version on commit drop as
+        select
+            chart._airbyte_raw_id,
+            chart._airbyte_extracted_at,
+            chart._atlas_sync_id,
+            chart._atlas_partition,
+            {data} as data
+        from {chart} as chart
+        where not exists (
+            select from {explore} as explored
+            where explored._airbyte_raw_id = chart._airbyte_raw_id
+        )
+        """
+    ).format(data=data, chart=_chart(stream), explore=explored(stream))
+
+
+def explored_and_forgotten(stream: Stream) -> sql.Composed:
+    """SQL: the record versions of explore, and those that it has dropped."""
+    columns = sql.SQL(
+        "_airbyte_raw_id, _airbyte_extracted_at, _atlas_sync_id, _atlas_partition, data"
+    )
+    return sql.SQL(
+        "(select {columns} from {explore} union all select {columns} from forgotten_version)"
+    ).format(columns=columns, explore=explored(stream))
 
 
 def move_to_snapshots(stream: Stream, days: tuple[date, date]) -> sql.Composed:

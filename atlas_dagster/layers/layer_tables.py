@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from atlas_dagster.catalog import Column, Table
+from atlas_dagster.json_schema import ColumnType
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.warehouse import PgConnection, identifier, table_columns
 
@@ -23,13 +24,27 @@ class RowCount:
     current: int | None
 
 
-def is_outdated(connection: PgConnection, table: Table, rules: HistoryRules) -> bool:
-    """Whether a table was built under other rules of history than these."""
+def outdated_by(
+    connection: PgConnection, table: Table, rules: HistoryRules, columns: Iterable[Column]
+) -> str | None:
+    """Why a table has to be built anew: other rules of history, or a column that has widened."""
     row = connection.execute(
         "select definition from pipeline.layer_table where layer = %s and table_name = %s",
         (table.schema, table.name),
     ).fetchone()
-    return row is not None and row[0] != rules.definition
+    if row is not None and row[0] != rules.definition:
+        return "its rules of history changed"
+    present = table_columns(connection, table)
+    for column in columns:
+        old = present.get(column.layer)
+        if old is not None and old != stored_type(column.type):
+            return f"column {column.layer} became {column.type.value}"
+    return None
+
+
+def stored_type(kind: ColumnType) -> str:
+    """A column type as PostgreSQL spells it."""
+    return "character varying" if kind is ColumnType.TEXT else kind.value
 
 
 def start_table(

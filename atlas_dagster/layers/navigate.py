@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from psycopg import sql
@@ -16,7 +16,7 @@ from atlas_dagster.layers.layer_tables import (
     RowCount,
     add_new_columns,
     add_rows,
-    is_outdated,
+    outdated_by,
     start_table,
 )
 from atlas_dagster.layers.snapshots import (
@@ -29,6 +29,7 @@ from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
     lock_transaction,
+    table_columns,
     table_exists,
 )
 
@@ -38,7 +39,8 @@ class NavigateResult:
     """What a build did: segments opened, closed, reopened and removed; and the table in all.
 
     Segments are reopened and removed only where late versions correct what was known before.
-    ``refused`` counts the snapshots that would have made too many keys vanish.
+    ``rebuilt`` says why the table was built anew, where it was; ``refused`` counts the snapshots
+    that would have made too many keys vanish.
     """
 
     opened: int
@@ -46,7 +48,7 @@ class NavigateResult:
     reopened: int
     removed: int
     count: RowCount
-    rebuilt: bool
+    rebuilt: str | None
     refused: int
 
 
@@ -77,25 +79,33 @@ def build_navigate(
         connection.execute("set local random_page_cost = 1.1")
         if not table_exists(connection, chart_table(stream)):
             raise WarehouseError(f"{stream.label}: chart is empty; materialize it first")
-        if is_outdated(connection, chart_table(stream), rules):
-            raise WarehouseError(
-                f"{stream.label}: chart was built under other rules of history;"
-                " materialize it first"
-            )
-        if is_outdated(connection, navigate_table(stream), rules) or not table_exists(
-            connection, navigate_table(stream)
-        ):
-            return _build_all(connection, stream, rules, run_id)
+        stream = _as_charted(connection, stream)
+        stale = outdated_by(connection, chart_table(stream), rules, stream.columns)
+        if stale:
+            raise WarehouseError(f"{stream.label}: chart is stale: {stale}; materialize it first")
+        table = navigate_table(stream)
+        rebuilt = outdated_by(connection, table, rules, stream.columns)
+        if rebuilt or not table_exists(connection, table):
+            return _build_all(connection, stream, rules, run_id, rebuilt)
         if add_new_columns(connection, navigate_table(stream), stream.columns):
             connection.execute(navigate_ddl.create_current_view(stream))
         return _apply_days(connection, stream, rules, (first, last), run_id)
 
 
+def _as_charted(connection: PgConnection, stream: Stream) -> Stream:
+    """The stream with the columns that chart has: a run beside this one may have found more."""
+    present = table_columns(connection, chart_table(stream))
+    return replace(stream, columns=tuple(c for c in stream.columns if c.layer in present))
+
+
 def _build_all(
-    connection: PgConnection, stream: Stream, rules: HistoryRules, run_id: str
+    connection: PgConnection,
+    stream: Stream,
+    rules: HistoryRules,
+    run_id: str,
+    rebuilt: str | None,
 ) -> NavigateResult:
     table = identifier(navigate_table(stream))
-    rebuilt = table_exists(connection, navigate_table(stream))
     connection.execute(sql.SQL("drop table if exists {} cascade").format(table))
     snapshots = _load_snapshots(connection, stream)
     connection.execute(
@@ -143,7 +153,7 @@ def _apply_days(
     change = RowCount(opened - removed, opened_current - removed_current + reopened - closed)
     count = add_rows(connection, navigate_table(stream), change)
     return NavigateResult(
-        opened, closed, reopened, removed, count=count, rebuilt=False, refused=refused
+        opened, closed, reopened, removed, count=count, rebuilt=None, refused=refused
     )
 
 

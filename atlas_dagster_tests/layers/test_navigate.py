@@ -276,7 +276,7 @@ def test_navigate_does_not_take_a_chart_of_other_rules_for_its_own(
     with pytest.raises(WarehouseError) as error:
         navigate(warehouse, STREAM, rules)
     assert str(error.value) == (
-        "crm/users: chart was built under other rules of history; materialize it first"
+        "crm/users: chart is stale: its rules of history changed; materialize it first"
     )
     assert lines(warehouse) == before
     chart(warehouse, STREAM, rules)
