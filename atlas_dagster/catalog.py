@@ -112,6 +112,8 @@ class Stream:
             and not self.raw_only
             and not self.soft_deletes
             and self.column(CDC_DELETED_AT) is not None
+            and bool(self.primary_key)
+            and all(len(path) == 1 and self.column(path[0]) for path in self.primary_key)
         )
 
     @property

@@ -1,4 +1,4 @@
-"""`atlas snapshot`: full refreshes that were not believed, because too many keys would vanish."""
+"""`atlas snapshot`: syncs that were not believed, because too many keys would vanish."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
 
 @click.group()
 def snapshot() -> None:
-    """Refused full refreshes: show, accept."""
+    """Syncs that would make too many keys vanish: show, accept."""
 
 
 @snapshot.command()
 @click.argument("stream", metavar="CONNECTION/STREAM")
 def show(stream: str) -> None:
-    """The full refreshes that are not believed."""
+    """The syncs that are not believed."""
     with _warehouse() as warehouse:
         found = _load_stream(warehouse, stream)
         for refusal in open_refusals(warehouse, found.table_name):
@@ -34,13 +34,14 @@ def show(stream: str) -> None:
 @click.argument("stream", metavar="CONNECTION/STREAM")
 @click.argument("sync", type=int)
 def accept(stream: str, sync: int) -> None:
-    """Believe a full refresh after all, from the next build of its day on."""
+    """Believe a sync after all, from the next build of its day on."""
     with _warehouse() as warehouse:
         found = _load_stream(warehouse, stream)
         days = {r.job_id: r.instant.date() for r in open_refusals(warehouse, found.table_name)}
         if not accept_snapshot(warehouse, found.table_name, sync):
-            raise ConfigError(f"{stream}: the full refresh of sync {sync} was not refused")
-    click.echo(f"accepted; now materialize navigate/{stream}, partition {days[sync]}")
+            raise ConfigError(f"{stream}: sync {sync} was not refused")
+    job = f"{found.connection}_layers"
+    click.echo(f"accepted; now run the job {job} for the partition {days[sync]}")
 
 
 def _warehouse() -> PgConnection:

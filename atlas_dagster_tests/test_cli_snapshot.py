@@ -60,13 +60,13 @@ def test_a_refused_snapshot_is_shown_until_it_is_accepted(refused: PgConnection)
         "sync 7  2024-01-02 03:04:05+00:00  90 of 100 keys would vanish\n"
     )
     assert run("accept", "shop/users", "7") == (
-        "accepted; now materialize navigate/shop/users, partition 2024-01-02\n"
+        "accepted; now run the job shop_layers for the partition 2024-01-02\n"
     )
     assert run("show", "shop/users") == ""
 
 
 def test_what_was_not_refused_cannot_be_accepted(refused: PgConnection) -> None:
-    with pytest.raises(AtlasError, match="the full refresh of sync 8 was not refused"):
+    with pytest.raises(AtlasError, match="sync 8 was not refused"):
         run("accept", "shop/users", "8")
     with pytest.raises(AtlasError, match="shop/orders was not part"):
         run("show", "shop/orders")

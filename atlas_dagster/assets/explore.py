@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -11,16 +12,19 @@ from atlas_dagster.assets.layer_assets import build_layer_asset
 from atlas_dagster.assets.metadata import table_name, touched_days
 from atlas_dagster.assets.partitions import day_range, partition_of
 from atlas_dagster.catalog import Stream
+from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.explore import explore_table, load_explore
 from atlas_dagster.warehouse import PgConnection
 
 
-def build_explore_asset(stream: Stream, owners: Sequence[str]) -> dg.AssetsDefinition:
+def build_explore_asset(
+    stream: Stream, rules: StreamRules, owners: Sequence[str]
+) -> dg.AssetsDefinition:
     """Every record version of a stream, as jsonb, append-only."""
     return build_layer_asset(
         "explore",
         stream,
-        materialize_explore,
+        partial(materialize_explore, rules=rules),
         upstream="airbyte",
         owners=owners,
         description=f"Every record version of {stream.label} ever seen, append-only.",
@@ -28,14 +32,17 @@ def build_explore_asset(stream: Stream, owners: Sequence[str]) -> dg.AssetsDefin
 
 
 def materialize_explore(
-    context: dg.AssetExecutionContext, connection: PgConnection, stream: Stream
+    context: dg.AssetExecutionContext,
+    connection: PgConnection,
+    stream: Stream,
+    rules: StreamRules,
 ) -> dg.MaterializeResult[Any]:
     """Take everything new from landing, whatever day the run is for.
 
     Days that the run is not for get a materialization of their own: no partition has rows that
     Dagster does not know of.
     """
-    result = load_explore(connection, stream, context.run.run_id)
+    result = load_explore(connection, stream, context.run.run_id, rules.most_vanishing)
     context.log.info(f"{stream.label}: {result.rows:,} new record versions")
     first, last = day_range(context)
     for day, rows in result.days.items():

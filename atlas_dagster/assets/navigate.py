@@ -11,7 +11,7 @@ import dagster as dg
 from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
 from atlas_dagster.assets.metadata import column_schema, natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
-from atlas_dagster.catalog import Stream, SyncMode
+from atlas_dagster.catalog import Stream
 from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import build_navigate, navigate_table
@@ -31,16 +31,16 @@ def build_navigate_asset(
         upstream="chart",
         owners=owners,
         description=f"The history of {stream.label}, SCD Type 2, one row a validity interval.",
-        check_specs=[snapshot_check(stream)] if stream.sync_mode is SyncMode.FULL_REFRESH else [],
+        check_specs=[snapshot_check(stream)],
     )
 
 
 def snapshot_check(stream: Stream) -> dg.AssetCheckSpec:
-    """The check of a full-refresh stream: no snapshot was refused."""
+    """The check that what syncs make vanish is believed: full refreshes, and hard deletes."""
     return dg.AssetCheckSpec(
         "snapshots",
         asset=layer_key("navigate", stream),
-        description="No full refresh would make more keys vanish than most_vanishing allows.",
+        description="No sync makes more keys vanish than most_vanishing allows.",
     )
 
 
@@ -51,9 +51,8 @@ def check_snapshots(connection: PgConnection, stream: Stream) -> dg.AssetCheckRe
         check_name="snapshots",
         passed=not refusals,
         description="; ".join(
-            f"the full refresh of sync {r.job_id} would make {r.vanishing:,} of {r.known:,} keys"
-            f" vanish and is not believed; if it is right: atlas snapshot accept"
-            f" {stream.label} {r.job_id}"
+            f"sync {r.job_id} would make {r.vanishing:,} of {r.known:,} keys vanish and is not"
+            f" believed; if it is right: atlas snapshot accept {stream.label} {r.job_id}"
             for r in refusals
         ),
         metadata={"atlas/refused_snapshots": len(refusals)},
@@ -90,7 +89,5 @@ def materialize_navigate(
             "atlas/segments_reopened": result.reopened,
             "atlas/segments_removed": result.removed,
         },
-        check_results=[check_snapshots(connection, stream)]
-        if stream.sync_mode is SyncMode.FULL_REFRESH
-        else [],
+        check_results=[check_snapshots(connection, stream)],
     )

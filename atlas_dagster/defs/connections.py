@@ -50,7 +50,7 @@ def _connection_assets(
     for stream in connection.streams:
         stream_rules = rules.stream(connection.slug, stream.slug)
         assets += [
-            build_explore_asset(stream, owners),
+            build_explore_asset(stream, stream_rules, owners),
             build_chart_asset(stream, stream_rules, owners),
             build_navigate_asset(stream, stream_rules, owners),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,12 @@ from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.layers.days import readable_day
 from atlas_dagster.layers.landing_source import LandingSource, find_landing, landed_rows
 from atlas_dagster.layers.layer_tables import RowCount, add_rows, start_table
+from atlas_dagster.layers.tombstones import (
+    find_vanished,
+    insert_tombstones,
+    landed_table,
+    start_landed,
+)
 from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
@@ -47,11 +54,15 @@ def explore_table(stream: Stream) -> Table:
     return Table("explore", stream.table_name)
 
 
-def load_explore(connection: PgConnection, stream: Stream, run_id: str) -> ExploreResult:
+def load_explore(
+    connection: PgConnection, stream: Stream, run_id: str, most_vanishing: float = 0.5
+) -> ExploreResult:
     """Take every landed row that explore does not hold yet, whatever day it belongs to.
 
-    One transaction. Raises WarehouseError where the stream has no landing table, or where that
-    table lacks Airbyte's columns.
+    Where the destination removes the rows that a source deletes, a tombstone is added for each, as
+    long as no larger share of the keys than ``most_vanishing`` is gone. One transaction. Raises
+    WarehouseError where the stream has no landing table, or where that table lacks Airbyte's
+    columns.
     """
     with connection.transaction():
         lock_transaction(connection, f"explore/{stream.table_name}")
@@ -60,7 +71,7 @@ def load_explore(connection: PgConnection, stream: Stream, run_id: str) -> Explo
         since = _unseen_since(connection, stream, source.table)
         snapshot = _snapshot(connection)
         if table_exists(connection, explore_table(stream)):
-            days = _days(connection, insert_new(stream, source, run_id, since))
+            days = _load_new(connection, stream, source, run_id, since, most_vanishing)
             added = RowCount(sum(days.values()), None)
             count = add_rows(connection, explore_table(stream), added)
         else:
@@ -69,6 +80,30 @@ def load_explore(connection: PgConnection, stream: Stream, run_id: str) -> Explo
             count = start_table(connection, explore_table(stream), "", added)
         _save_progress(connection, stream, source.table, snapshot)
     return ExploreResult(days, total=count.rows)
+
+
+def _load_new(
+    connection: PgConnection,
+    stream: Stream,
+    source: LandingSource,
+    run_id: str,
+    since: int | None,
+    most_vanishing: float,
+) -> Mapping[date, int]:
+    if not _loses_rows(stream, source):
+        return _days(connection, insert_new(stream, source, run_id, since, None))
+    start_landed(connection, stream)
+    landed = landed_table(stream)
+    days = Counter(_days(connection, insert_new(stream, source, run_id, since, landed)))
+    sync = find_vanished(connection, stream, most_vanishing)
+    if sync is not None:
+        days.update(_days(connection, insert_tombstones(stream, sync, run_id)))
+    return days
+
+
+def _loses_rows(stream: Stream, source: LandingSource) -> bool:
+    """Raw tables keep the deletions that typed ones carry out."""
+    return stream.loses_rows and source.table == stream.landing
 
 
 def _first_load(
@@ -83,11 +118,13 @@ def _first_load(
         empty = landed_rows(source, run_id, since=NO_ROW)
         connection.execute(create_table_from(stream, empty))
         connection.execute(constrain_table(stream))
-        connection.execute(insert_new(stream, source, run_id, None))
+        connection.execute(insert_new(stream, source, run_id, None, None))
     connection.execute(create_day_index(stream))
     connection.execute(
         sql.SQL("analyze {} (_airbyte_raw_id, _atlas_partition)").format(_explore(stream))
     )
+    if _loses_rows(stream, source):
+        start_landed(connection, stream)
     return _days(connection, count_days(stream))
 
 
@@ -119,19 +156,38 @@ def create_day_index(stream: Stream) -> sql.Composed:
 
 
 def insert_new(
-    stream: Stream, source: LandingSource, run_id: str, since: int | None
+    stream: Stream,
+    source: LandingSource,
+    run_id: str,
+    since: int | None,
+    landed: Table | None,
 ) -> sql.Composed:
-    """SQL: insert what is not there yet, and count it by day."""
+    """SQL: insert what is not there yet, and count it by day; ``landed`` remembers it, if given."""
+    remember = sql.SQL("")
+    if landed is not None:
+        remember = sql.SQL(
+            """,
+        remembered as (
+            insert into {}
+            select _airbyte_raw_id from loaded
+            on conflict do nothing
+        )"""
+        ).format(identifier(landed))
     return sql.SQL(
         """
         with loaded as (
             insert into {explore} {rows}
             on conflict (_airbyte_raw_id) do nothing
-            returning _atlas_partition
-        )
+            returning _airbyte_raw_id, _atlas_partition
+        ){remember}
         select {day}, count(*) from loaded group by 1 order by 1
         """
-    ).format(explore=_explore(stream), rows=landed_rows(source, run_id, since), day=_DAY)
+    ).format(
+        explore=_explore(stream),
+        rows=landed_rows(source, run_id, since),
+        remember=remember,
+        day=_DAY,
+    )
 
 
 def count_days(stream: Stream) -> sql.Composed:

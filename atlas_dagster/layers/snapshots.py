@@ -52,6 +52,50 @@ def accept_snapshot(connection: PgConnection, table_name: str, job_id: int) -> b
     )
 
 
+def is_accepted(connection: PgConnection, stream: Stream, job_id: int) -> bool:
+    """Whether an operator has said that what a sync makes vanish is right."""
+    row = connection.execute(
+        "select exists (select from pipeline.snapshot_refusal"
+        " where table_name = %s and job_id = %s and accepted_at is not null)",
+        (stream.table_name, job_id),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def save_refusal(
+    connection: PgConnection, stream: Stream, job_id: int, vanishing: int, known: int
+) -> None:
+    """Record that what a sync makes vanish is not believed."""
+    connection.execute(
+        """
+        insert into pipeline.snapshot_refusal (table_name, job_id, vanishing, known)
+        values (%s, %s, %s, %s)
+        on conflict (table_name, job_id) do update
+        set vanishing = excluded.vanishing, known = excluded.known
+        """,
+        (stream.table_name, job_id, vanishing, known),
+    )
+
+
+def forget_stale_refusals(connection: PgConnection, stream: Stream, job_id: int) -> None:
+    """Forget what older syncs made vanish and a newer one tells anew; full refreshes stay."""
+    connection.execute(
+        """
+        delete from pipeline.snapshot_refusal as refusal
+        using pipeline.sync_stream as synced
+        where refusal.table_name = %s
+            and refusal.accepted_at is null
+            and refusal.job_id < %s
+            and synced.connection_id = %s
+            and synced.job_id = refusal.job_id
+            and synced.name = %s
+            and synced.namespace = %s
+            and not synced.full_refresh
+        """,
+        (stream.table_name, job_id, stream.connection_id, stream.name, stream.namespace or ""),
+    )
+
+
 def complete_snapshots(stream: Stream) -> sql.Composed:
     """SQL: the full refreshes of a stream that succeeded completely, with their instants.
 

@@ -15,6 +15,7 @@ from atlas_dagster.casts import cast_json
 from atlas_dagster.catalog import Column, ColumnType, Stream
 from atlas_dagster.layers.canonical_sql import instant, instant_text, readable_text, value_hash
 from atlas_dagster.layers.history_rules import HistoryRules
+from atlas_dagster.layers.tombstones import is_tombstone
 
 # PostgreSQL takes at most 100 arguments in a call.
 _ARGUMENTS = 100
@@ -104,7 +105,7 @@ def version_instant(stream: Stream, rules: HistoryRules, server_version: int) ->
     """When a version says what it says.
 
     All rows of a complete full refresh speak at its one instant; others at the source's time
-    where one is named and given.
+    where one is named and given. A tombstone repeats a version, whose time is past.
     """
     if rules.time is None:
         return sql.SQL("coalesce(snapshot_instant, _airbyte_extracted_at)")
@@ -112,10 +113,11 @@ def version_instant(stream: Stream, rules: HistoryRules, server_version: int) ->
     return sql.SQL(
         """coalesce(
                     snapshot_instant,
-                    ({moment})::timestamptz,
+                    case when not ({is_tombstone}) then ({moment})::timestamptz end,
                     _airbyte_extracted_at
                 )"""
     ).format(
+        is_tombstone=is_tombstone(sql.Identifier("_airbyte_raw_id")),
         moment=instant(rules.time, raw_value(index), typed_value(index), server_version),
     )
 

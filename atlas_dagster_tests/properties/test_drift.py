@@ -61,18 +61,27 @@ def days(first: int, last: int) -> tuple[date, date]:
     return date(2024, 1, min(first, last)), date(2024, 1, max(first, last))
 
 
-kinds = st.sampled_from([None, *KINDS])
-syncs = st.builds(
-    DriftingSync,
-    key=st.sampled_from(["integer", "integer", "number", "text"]),
-    value=kinds,
-    extra=kinds,
-    rows=st.lists(
-        st.tuples(st.integers(0, 1), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=3
-    ).map(tuple),
-    builds=st.builds(days, st.integers(1, 4), st.integers(1, 4)),
+def syncs_of(kinds: Sequence[str]) -> st.SearchStrategy[list[DriftingSync]]:
+    """A few kinds a world, so that values that are nearly the same often follow each other."""
+    kind = st.sampled_from([None, *kinds])
+    sync = st.builds(
+        DriftingSync,
+        key=st.sampled_from(["integer", "integer", "number", "text"]),
+        value=kind,
+        extra=kind,
+        rows=st.lists(
+            st.tuples(st.sampled_from([0, 0, 1]), st.integers(0, 4), st.integers(0, 1)),
+            min_size=1,
+            max_size=3,
+        ).map(tuple),
+        builds=st.builds(days, st.integers(1, 4), st.integers(1, 4)),
+    )
+    return st.lists(sync, min_size=3, max_size=6)
+
+
+drawn_syncs = st.lists(st.sampled_from(list(KINDS)), min_size=2, max_size=3, unique=True).flatmap(
+    syncs_of
 )
-drawn_syncs = st.lists(syncs, min_size=2, max_size=6)
 PROFILE = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
