@@ -248,17 +248,67 @@ def test_a_full_refresh_closes_what_it_does_not_deliver_unless_that_is_too_much(
     instance: dg.DagsterInstance, refreshed: ScriptedConnector, project: Project
 ) -> None:
     refreshed.say(*(user(n, "Anna", TODAY) for n in (1, 2, 3)))
-    assert checks(run(instance, "shop", TODAY)) == {"snapshots": True}
+    assert checks(run(instance, "shop", TODAY))["snapshots"]
     refreshed.say(user(1, "Anna", TODAY), user(2, "Anna", TODAY))
-    assert checks(run(instance, "shop", TODAY)) == {"snapshots": True}
+    assert checks(run(instance, "shop", TODAY))["snapshots"]
     ends = "select _atlas_natural_key, _atlas_closed_by from navigate.shop__users order by 1"
     assert project.rows(ends) == [("1", None), ("2", None), ("3", "delete")]
     refreshed.say()
     result = run(instance, "shop", TODAY)
     assert result.success
-    assert checks(result) == {"snapshots": False}
+    assert not checks(result)["snapshots"]
     assert project.rows(ends) == [("1", None), ("2", None), ("3", "delete")]
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
     return {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
+
+
+def test_a_schema_that_drifts_warns_once_and_the_layers_follow(
+    instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
+) -> None:
+    shop.say(user(1, "Anna", TODAY))
+    assert checks(run(instance, "shop", TODAY)) == {"schema_drift": True, "snapshots": True}
+    shop.catalog(table("users", {"id": {"type": "string"}, "age": {"type": "integer"}}))
+    shop.say(record("users", {"id": "x", "age": 7}, at=noon(TODAY)))
+    result = run(instance, "shop", TODAY)
+    assert result.success
+    (drift,) = (e for e in result.get_asset_check_evaluations() if e.check_name == "schema_drift")
+    assert (drift.passed, drift.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert drift.description == (
+        "'id' was bigint, is varchar now, kept as varchar;"
+        " 'name' is gone from the source; the layers keep it;"
+        " 'age' was added as bigint"
+    )
+    told = metadata(result, "chart", "shop", "users")
+    assert told["atlas/rebuilt"] == "column id became varchar"
+    assert project.rows("select id, name, age from navigate.shop__users order by id") == [
+        ("1", "Anna", None),
+        ("x", None, 7),
+    ]
+    assert checks(run(instance, "shop", TODAY))["schema_drift"]
+
+
+def test_a_row_that_a_cdc_source_deletes_is_deleted_in_navigate(
+    instance: dg.DagsterInstance, project: Project
+) -> None:
+    accounts = table("accounts", {"id": {"type": "integer"}, "_ab_cdc_deleted_at": STRING})
+    shop = project.with_connection("shop", accounts)
+    shop.say(*(account(number, None) for number in (1, 2)))
+    assert run(instance, "shop", TODAY).success
+    shop.say(account(2, f"{TODAY}T12:00:00Z"))
+    result = run(instance, "shop", TODAY)
+    assert project.rows("select id from landing.shop__accounts") == [(1,)]
+    assert metadata(result, "explore", "shop", "accounts")["atlas/new_rows"] == 1
+    assert project.rows("select id, _atlas_closed_by from navigate.shop__accounts order by id") == [
+        (1, None),
+        (2, "delete"),
+    ]
+
+
+STRING = {"type": "string"}
+
+
+def account(number: int, deleted_at: str | None) -> Json:
+    data = {"id": number, "_ab_cdc_deleted_at": deleted_at}
+    return record("accounts", data, at=noon(TODAY))

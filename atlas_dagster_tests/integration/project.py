@@ -48,7 +48,10 @@ class ScriptedConnector:
         return [(call["verb"], call["pid"]) for call in map(json.loads, lines)]
 
     def catalog(self, *streams: Json) -> None:
+        """What the source has from now on, as if a day had passed: it is asked once a day."""
         self._update(catalog={"streams": list(streams)})
+        for known in self.home.parents[1].glob("catalog/*.json"):
+            known.unlink()
 
     def _update(self, **changes: Any) -> None:
         file = self.home / "scenario.json"
