@@ -78,12 +78,14 @@ class StreamRules:
     changes in ``ignore`` columns alone open no new segment. All are property names.
     ``most_vanishing`` is the largest share of the known keys, 0 to 1, that a full refresh may
     make vanish; one that would do more is not believed until an operator accepts it.
+    Explore drops versions that are more than ``retention_days`` old; None: it keeps them for ever.
     """
 
     natural_key: tuple[tuple[str, ...], ...] = ()
     ignore: frozenset[str] = frozenset()
     time_column: str | None = None
     most_vanishing: float = 0.5
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,15 @@ class AtlasRules:
 
     def stream(self, connection: str, stream: str) -> StreamRules:
         return self.connection(connection).streams.get(stream, StreamRules())
+
+    def retention_days(self) -> dict[tuple[str, str], int]:
+        """By connection and stream, how many days explore keeps versions, where it has an end."""
+        return {
+            (connection, stream): rules.retention_days
+            for connection, connection_rules in self.connections.items()
+            for stream, rules in connection_rules.streams.items()
+            if rules.retention_days is not None
+        }
 
 
 def load_connections(settings: Settings) -> tuple[EmbeddedConnection, ...]:
@@ -330,7 +341,7 @@ def _connection_rules(node: Node, connection: EmbeddedConnection | None) -> Conn
 
 
 def _stream_rules(node: Node) -> StreamRules:
-    keys = node.keys("natural_key", "ignore", "time_column", "most_vanishing")
+    keys = node.keys("natural_key", "ignore", "time_column", "most_vanishing", "retention_days")
     natural_key = _paths(keys["natural_key"])
     ignore = _names(keys["ignore"])
     for path in natural_key:
@@ -342,6 +353,7 @@ def _stream_rules(node: Node) -> StreamRules:
         ignore=frozenset(ignore),
         time_column=None if time_column.absent else time_column.text("the name of a field"),
         most_vanishing=_share(keys["most_vanishing"], default=0.5),
+        retention_days=_days(keys["retention_days"]),
     )
 
 
@@ -352,6 +364,14 @@ def _share(node: Node, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise node.expected("a share from 0 to 1")
     return float(value)
+
+
+def _days(node: Node) -> int | None:
+    if node.absent:
+        return None
+    if isinstance(node.value, bool) or not isinstance(node.value, int) or node.value < 1:
+        raise node.expected("a whole number of days, 1 or more")
+    return node.value
 
 
 def _cron(node: Node) -> str | None:

@@ -185,6 +185,8 @@ class TestRules:
                     natural_key: [order_id, [line, number]]
                     ignore: [updated_at, etag]
                     time_column: updated_at
+                    most_vanishing: 0.1
+                    retention_days: 30
             """,
         )
         rules = load_rules(settings)
@@ -195,7 +197,10 @@ class TestRules:
             natural_key=(("order_id",), ("line", "number")),
             ignore=frozenset({"updated_at", "etag"}),
             time_column="updated_at",
+            most_vanishing=0.1,
+            retention_days=30,
         )
+        assert rules.retention_days() == {("my_shop", "order_lines"): 30}
 
     def test_an_embedded_stream_goes_by_its_exact_name(self, settings: Settings) -> None:
         write(settings.connections_file, TWO_CONNECTIONS)

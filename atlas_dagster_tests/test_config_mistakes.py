@@ -279,6 +279,26 @@ RULE_MISTAKES = {
         "faker: {streams: {users: {most_vanishing: 50}}}",
         "2: connections.faker.streams.users.most_vanishing: expected a share from 0 to 1; found 50",
     ),
+    "a retention of no days": (
+        "faker: {streams: {users: {retention_days: 0}}}",
+        "2: connections.faker.streams.users.retention_days:"
+        " expected a whole number of days, 1 or more; found 0",
+    ),
+    "a retention of half a day": (
+        "faker: {streams: {users: {retention_days: 0.5}}}",
+        "2: connections.faker.streams.users.retention_days:"
+        " expected a whole number of days, 1 or more; found 0.5",
+    ),
+    "a retention as a text": (
+        "faker: {streams: {users: {retention_days: 30 days}}}",
+        "2: connections.faker.streams.users.retention_days:"
+        " expected a whole number of days, 1 or more; found '30 days'",
+    ),
+    "a retention that is true": (
+        "faker: {streams: {users: {retention_days: true}}}",
+        "2: connections.faker.streams.users.retention_days:"
+        " expected a whole number of days, 1 or more; found true",
+    ),
     "an ignored key": (
         "faker: {streams: {users: {natural_key: id, ignore: [id]}}}",
         "2: connections.faker.streams.users.ignore: 'id' is in natural_key: it cannot be ignored",
