@@ -90,11 +90,13 @@ def _load_new(
     since: int | None,
     most_vanishing: float,
 ) -> Mapping[date, int]:
+    landed = landed_rows(source, run_id, since)
+    rows = rows_not_dropped(stream, landed, _dropped_before(connection, stream))
     if not _loses_rows(stream, source):
-        return _days(connection, insert_new(stream, source, run_id, since, None))
+        return _days(connection, insert_new(stream, rows, None))
     start_landed(connection, stream)
-    landed = landed_table(stream)
-    days = Counter(_days(connection, insert_new(stream, source, run_id, since, landed)))
+    remembered = landed_table(stream.table_name)
+    days = Counter(_days(connection, insert_new(stream, rows, remembered)))
     sync = find_vanished(connection, stream, most_vanishing)
     if sync is not None:
         days.update(_days(connection, insert_tombstones(stream, sync, run_id)))
@@ -118,7 +120,7 @@ def _first_load(
         empty = landed_rows(source, run_id, since=NO_ROW)
         connection.execute(create_table_from(stream, empty))
         connection.execute(constrain_table(stream))
-        connection.execute(insert_new(stream, source, run_id, None, None))
+        connection.execute(insert_new(stream, landed_rows(source, run_id, None), None))
     connection.execute(create_day_index(stream))
     connection.execute(
         sql.SQL("analyze {} (_airbyte_raw_id, _atlas_partition)").format(_explore(stream))
@@ -155,13 +157,7 @@ def create_day_index(stream: Stream) -> sql.Composed:
     return sql.SQL("create index on {} (_atlas_partition)").format(_explore(stream))
 
 
-def insert_new(
-    stream: Stream,
-    source: LandingSource,
-    run_id: str,
-    since: int | None,
-    landed: Table | None,
-) -> sql.Composed:
+def insert_new(stream: Stream, rows: sql.Composable, landed: Table | None) -> sql.Composed:
     """SQL: insert what is not there yet, and count it by day; ``landed`` remembers it, if given."""
     remember = sql.SQL("")
     if landed is not None:
@@ -176,17 +172,33 @@ def insert_new(
     return sql.SQL(
         """
         with loaded as (
-            insert into {explore} {rows}
+            insert into {explore}
+            {rows}
             on conflict (_airbyte_raw_id) do nothing
             returning _airbyte_raw_id, _atlas_partition
         ){remember}
         select {day}, count(*) from loaded group by 1 order by 1
         """
+    ).format(explore=_explore(stream), rows=rows, remember=remember, day=_DAY)
+
+
+def rows_not_dropped(
+    stream: Stream, rows: sql.Composed, dropped_before: date | None
+) -> sql.Composed:
+    """SQL: without what chart holds of the days before: it was there, and retention dropped it."""
+    if dropped_before is None:
+        return rows
+    return sql.SQL(
+        """select * from ({rows}) as landed
+            where landed._atlas_partition >= {dropped_before}
+                or not exists (
+                    select from {chart} as held
+                    where held._airbyte_raw_id = landed._airbyte_raw_id
+                )"""
     ).format(
-        explore=_explore(stream),
-        rows=landed_rows(source, run_id, since),
-        remember=remember,
-        day=_DAY,
+        rows=rows,
+        dropped_before=sql.Literal(dropped_before),
+        chart=sql.Identifier("chart", stream.table_name),
     )
 
 
@@ -217,6 +229,18 @@ def _unseen_since(connection: PgConnection, stream: Stream, landing: Table) -> i
     oldest, current = int(row[0]), int(row[1])
     behind = current - oldest
     return behind if 0 <= behind < 1_000_000_000 else None
+
+
+def _dropped_before(connection: PgConnection, stream: Stream) -> date | None:
+    """Before which day retention may have dropped versions that chart holds."""
+    if not table_exists(connection, Table("chart", stream.table_name)):
+        return None
+    row = connection.execute(
+        "select dropped_before from pipeline.layer_table"
+        " where layer = 'explore' and table_name = %s",
+        (stream.table_name,),
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _snapshot(connection: PgConnection) -> str:

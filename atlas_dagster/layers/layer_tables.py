@@ -57,7 +57,7 @@ def start_table(
         values (%s, %s, %s, %s, %s)
         on conflict (layer, table_name) do update
         set definition = excluded.definition, rows = excluded.rows,
-            current_rows = excluded.current_rows, built_at = now()
+            current_rows = excluded.current_rows, built_at = now(), dropped_before = null
         """,
         (table.schema, table.name, definition, count.rows, count.current),
     )

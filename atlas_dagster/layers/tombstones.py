@@ -35,9 +35,9 @@ class NewestSync:
     is_refresh: bool
 
 
-def landed_table(stream: Stream) -> Table:
+def landed_table(table_name: str) -> Table:
     """The raw ids of the versions that lay in landing when explore was last loaded."""
-    return Table("pipeline", bounded_identifier(f"{stream.table_name}__landed"))
+    return Table("pipeline", bounded_identifier(f"{table_name}__landed"))
 
 
 def is_tombstone(raw_id: sql.Composable) -> sql.Composed:
@@ -47,7 +47,7 @@ def is_tombstone(raw_id: sql.Composable) -> sql.Composed:
 
 def start_landed(connection: PgConnection, stream: Stream) -> None:
     """Remember what lies in landing and explore has, where nothing is remembered yet."""
-    if not table_exists(connection, landed_table(stream)):
+    if not table_exists(connection, landed_table(stream.table_name)):
         connection.execute(create_landed(stream))
         connection.execute(
             sql.SQL("alter table {} add primary key (raw_id)").format(_landed(stream))
@@ -251,7 +251,7 @@ def _key_value(column: Column, server_version: int) -> sql.Composable:
 
 
 def _landed(stream: Stream) -> sql.Identifier:
-    return identifier(landed_table(stream))
+    return identifier(landed_table(stream.table_name))
 
 
 def _explore(stream: Stream) -> sql.Identifier:

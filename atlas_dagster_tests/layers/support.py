@@ -24,6 +24,7 @@ from atlas_dagster.layers.chart import ChartResult, build_chart
 from atlas_dagster.layers.explore import ExploreResult, load_explore
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import NavigateResult, build_navigate
+from atlas_dagster.layers.retention import OldVersions, drop_old_versions, find_old_versions
 from atlas_dagster.names import airbyte_identifier
 from atlas_dagster.warehouse import PgConnection, identifier, register_stream
 from atlas_dagster_tests.properties.oracle import Rules, Version
@@ -138,6 +139,12 @@ def build(connection: PgConnection, stream: Stream, rules: StreamRules = NO_RULE
     load(connection, stream)
     chart(connection, stream, rules)
     navigate(connection, stream, rules)
+
+
+def purge(connection: PgConnection, stream: Stream, before: date) -> OldVersions:
+    """Drop from explore what is of days before that day, and in chart."""
+    old = find_old_versions(connection, stream.table_name, before)
+    return drop_old_versions(connection, stream.table_name, old, report=print)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from psycopg import sql
@@ -18,6 +19,7 @@ from atlas_dagster_tests.layers.support import (
     load,
     navigate,
     oracle_rules,
+    purge,
     read_navigate,
     rows,
 )
@@ -32,7 +34,11 @@ from atlas_dagster_tests.properties.worlds import DAYS, Step, World, closing_ste
 
 
 class Player:
-    """A world under way: what has landed, what landing holds now, and what a load has seen."""
+    """A world under way: what has landed, what landing holds now, what a load has seen.
+
+    ``held`` is what chart has rows of, None before there is a chart; ``dropped`` what explore has
+    dropped.
+    """
 
     def __init__(self, connection: PgConnection, stream: Stream, world: World) -> None:
         self.connection = connection
@@ -41,7 +47,8 @@ class Player:
         self.coming = list(world.versions)
         self.landing: list[Version] = []
         self.seen: dict[str, Version] = {}
-        self.charted = False
+        self.held: set[str] | None = None
+        self.dropped: set[str] = set()
 
     def play(self) -> None:
         """Everything in the world's order, and at the end each layer of each day at least once."""
@@ -79,12 +86,20 @@ class Player:
         self.seen.update((version.raw_id, version) for version in self.landing)
 
     def _chart(self, step: Step) -> None:
-        chart(self.connection, self.stream, self.world.rules, days_of(step))
-        self.charted = True
+        first, last = days_of(step)
+        chart(self.connection, self.stream, self.world.rules, (first, last))
+        of_days = {v.raw_id for v in self.seen.values() if first <= v.extracted_at.date() <= last}
+        self.held = (self.held or set()) | of_days
 
     def _navigate(self, step: Step) -> None:
-        if self.charted:
+        if self.held is not None:
             navigate(self.connection, self.stream, self.world.rules, days_of(step))
+
+    def _purge(self, step: Step) -> None:
+        before = DAYS[0] + timedelta(days=step.last)
+        purge(self.connection, self.stream, before)
+        old = {v.raw_id for v in self.seen.values() if v.extracted_at.date() < before}
+        self.dropped |= old & (self.held or set())
 
     def land(self, arriving: Sequence[Version]) -> None:
         """Append them; where the destination dedups, each one replaces the rows of its key."""
@@ -113,7 +128,7 @@ def play(connection: PgConnection, stream: Stream, world: World) -> None:
     player = Player(connection, stream, world)
     player.play()
     loaded = {row["_airbyte_raw_id"] for row in rows(connection, stream, "explore")}
-    assert loaded == set(player.seen)
+    assert loaded == player.seen.keys() - player.dropped
     check_navigate(connection, stream, world.rules, player.seen.values())
 
 

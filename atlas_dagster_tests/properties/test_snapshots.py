@@ -19,6 +19,7 @@ from atlas_dagster_tests.layers.support import (
     make_stream,
     navigate,
     oracle_rules,
+    purge,
     read_navigate,
 )
 from atlas_dagster_tests.properties.oracle import Snapshot, Version, history
@@ -34,13 +35,15 @@ EVERY_DAY = (date(2024, 1, 1), date(2024, 1, 9))
 class SyncDrawn:
     """A sync: its rows (key, name), and whether it is a full refresh and ends well.
 
-    ``builds`` are the days that are built while it runs, and after it.
+    ``builds`` are the days that are built while it runs, and after it; then explore drops what is
+    of days before ``purged``.
     """
 
     rows: tuple[tuple[int | None, str], ...]
     full_refresh: bool
     succeeds: bool
     builds: tuple[tuple[date, date], tuple[date, date]]
+    purged: date | None
 
 
 days = st.integers(1, 5).map(lambda day: date(2024, 1, day))
@@ -53,6 +56,7 @@ syncs = st.builds(
     full_refresh=st.sampled_from([True, True, False]),
     succeeds=st.sampled_from([True, True, False]),
     builds=st.tuples(ranges, ranges),
+    purged=st.none() | days,
 )
 
 
@@ -113,6 +117,8 @@ def play_sync(connection: PgConnection, job_id: int, sync: SyncDrawn) -> Sequenc
     land(connection, STREAM, versions[half:])
     end_sync(connection, job_id, versions, succeeded=sync.succeeds)
     build(connection, sync.builds[1])
+    if sync.purged:
+        purge(connection, STREAM, sync.purged)
     return versions
 
 

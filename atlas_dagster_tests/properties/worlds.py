@@ -86,7 +86,8 @@ class Step:
 
     ``land``: so many more versions arrive; ``again``: a version that landed lands once more;
     ``swap``: landing is replaced by a table with the same rows; ``load``, and ``chart`` and
-    ``navigate`` over days; ``sync``: so many arrive and go through all layers.
+    ``navigate`` over days; ``sync``: so many arrive and go through all layers; ``purge``: explore
+    drops the days before ``last`` that chart holds.
     """
 
     what: str
@@ -189,7 +190,8 @@ def _pool(chance: Chance) -> list[dict[str, Any]]:
 
 def _step(chance: Chance) -> Step:
     what = chance.choice(
-        ("sync", "sync", "sync", "land", "again", "swap", "load", "chart", "navigate", "navigate")
+        ("sync",) * 3
+        + ("land", "again", "swap", "load", "chart", "navigate", "navigate", "purge", "purge")
     )
     match what:
         case "sync" | "land":
@@ -199,6 +201,8 @@ def _step(chance: Chance) -> Step:
         case "chart" | "navigate":
             days = (chance.randint(0, len(DAYS) - 1), chance.randint(0, len(DAYS) - 1))
             return Step(what, min(days), max(days))
+        case "purge":
+            return Step(what, last=chance.randint(1, len(DAYS)))
         case _:
             return Step(what)
 
