@@ -10,6 +10,7 @@ import click
 from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
+from atlas_dagster.cli_retention import retention
 from atlas_dagster.cli_snapshot import snapshot
 from atlas_dagster.cli_state import state
 from atlas_dagster.errors import AtlasError, ConfigError
@@ -61,6 +62,7 @@ def demo() -> None:
 
 atlas.add_command(state)
 atlas.add_command(snapshot)
+atlas.add_command(retention)
 
 
 @atlas.group()
