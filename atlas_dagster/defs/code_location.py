@@ -9,6 +9,7 @@ from atlas_dagster.config import load_rules
 from atlas_dagster.defs.connections import build_definitions
 from atlas_dagster.defs.executor import in_process
 from atlas_dagster.defs.resources import build_resources
+from atlas_dagster.defs.retention import build_retention
 from atlas_dagster.settings import load_settings
 
 
@@ -22,5 +23,6 @@ def build_code_location() -> dg.Definitions:
     workspace = build_workspace(settings)
     return dg.Definitions.merge(
         build_definitions(workspace, rules),
+        build_retention(rules),
         dg.Definitions(resources=build_resources(workspace), executor=in_process),
     )

@@ -254,6 +254,30 @@ def test_the_sensor_runs_from_the_start(project: Project) -> None:
     assert {job.name for job in sensor.jobs} == {"shop_layers"}
 
 
+def test_retention_has_a_nightly_job_where_a_stream_has_a_limit(project: Project) -> None:
+    repository = define(project, {"shop": ["users"]}, shop=limited("users"))
+    assert jobs(repository) == {"shop", "shop_sync", "shop_layers", "explore__retention"}
+    (schedule,) = repository.schedule_defs
+    assert (schedule.name, schedule.job.name) == (
+        "explore__retention_schedule",
+        "explore__retention",
+    )
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * *", "UTC")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+@pytest.mark.parametrize("name", ["retention", "explore_retention", "drop_old_versions", "drop"])
+def test_names_of_retention_are_free_for_connections(project: Project, name: str) -> None:
+    rules = {**limited("users"), "cron": "0 * * * *"}
+    repository = define(project, {name: ["users"]}, **{name: rules})
+    assert len(jobs(repository)) == 4
+    assert len(repository.schedule_defs) == 2
+
+
+def limited(stream: str) -> dict[str, object]:
+    return {"streams": {stream: {"retention_days": 30}}}
+
+
 def test_no_secret_of_the_environment_shows_in_the_resources(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
