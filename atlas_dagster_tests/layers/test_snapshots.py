@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from atlas_dagster.config import StreamRules
@@ -27,7 +28,7 @@ Line = tuple[int, int, "int | None", "str | None"]
 def sync(
     connection: PgConnection,
     day: int,
-    ids: list[int],
+    ids: Sequence[int | None],
     *,
     succeeded: bool = True,
     rules: StreamRules | None = None,
@@ -38,8 +39,8 @@ def sync(
         connection.execute("delete from pipeline.sync")
     started = DAY.replace(day=day)
     delivered = [
-        Version(f"{day}-{key}", started.replace(hour=13), {"id": key, "name": "Ann"}, day)
-        for key in ids
+        Version(f"{day}-{number}", started.replace(hour=13), {"id": key, "name": "Ann"}, day)
+        for number, key in enumerate(ids)
     ]
     land(connection, STREAM, delivered)
     connection.execute(
@@ -104,6 +105,16 @@ def test_all_rows_of_a_full_refresh_speak_at_its_one_instant(warehouse: PgConnec
     sync(warehouse, 1, [1])
     (row,) = read_navigate(warehouse, STREAM)
     assert row.valid_from == DAY
+
+
+def test_a_key_that_a_full_refresh_delivers_twice_counts_once_and_null_keys_do_not_count(
+    warehouse: PgConnection,
+) -> None:
+    sync(warehouse, 1, [1, 1, None, 2, None])
+    assert lines(warehouse) == [(1, 1, None, None), (2, 1, None, None)]
+    assert sync(warehouse, 2, [2, None, 2, None]) == 0
+    assert lines(warehouse) == [(1, 1, 2, "delete"), (2, 1, None, None)]
+    assert sync(warehouse, 3, [None] * 5) == 1
 
 
 def test_a_full_refresh_that_failed_says_nothing_of_what_it_did_not_deliver(
