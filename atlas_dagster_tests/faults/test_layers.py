@@ -1,18 +1,37 @@
-"""Builds of the layers that are killed, or that run side by side, end in the same rows."""
+"""Builds of the layers that are killed, that lose their server, or that run side by side, all end
+in the same rows.
+"""
 
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
+import psycopg
 import pytest
 
+from atlas_dagster import embedded_postgres
+from atlas_dagster.catalog import Stream
 from atlas_dagster.config import StreamRules
-from atlas_dagster.warehouse import PgConnection
-from atlas_dagster_tests.layers.support import build, create_landing, land, rows
+from atlas_dagster.server_account import server_account
+from atlas_dagster.warehouse import PgConnection, connect, migrate
+from atlas_dagster_tests.layers.support import (
+    build,
+    chart,
+    create_landing,
+    land,
+    load,
+    navigate,
+    rows,
+)
 from atlas_dagster_tests.properties.crowd import batches, crowd
 from atlas_dagster_tests.properties.oracle import Version
 from atlas_dagster_tests.properties.player import check_navigate
@@ -34,7 +53,10 @@ def test_builds_killed_at_random_instants_lose_and_double_nothing(
     for batch in batches(versions, seed, count=5):
         land(warehouse, STREAM, batch)
         worker = start_worker(warehouse_url, chance.randrange(1000), rounds=FOREVER)
-        kill_at_work(worker, steps=chance.randrange(1, 5), seconds=chance.random() * 0.15)
+        interrupt_at_work(
+            worker, worker.kill, steps=chance.randrange(1, 5), seconds=chance.random() * 0.15
+        )
+        assert worker.returncode == -signal.SIGKILL
     build(warehouse, STREAM)
     check_layers(warehouse, versions)
 
@@ -59,6 +81,98 @@ def test_builds_side_by_side_wait_for_each_other_and_agree(
     ] * len(workers)
     build(warehouse, STREAM)
     check_layers(warehouse, versions)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL of this test's own, to be stopped without warning."""
+
+    data_dir: Path
+    url: str
+
+    def crash(self) -> None:
+        cluster = self.data_dir / "postgres"
+        stop = ("stop", "-D", str(cluster), "-m", "immediate", "-w")
+        embedded_postgres._run("pg_ctl", stop, server_account(cluster), "PostgreSQL is stopping")
+
+    def start(self) -> None:
+        assert embedded_postgres.start(self.data_dir) == self.url
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    data_dir = Path(tempfile.mkdtemp(prefix="atlas-test-"))
+    try:
+        url = embedded_postgres.start(data_dir)
+        with connect(url) as connection:
+            migrate(connection)
+        yield Server(data_dir, url)
+    finally:
+        embedded_postgres.stop(data_dir)
+        shutil.rmtree(data_dir)
+
+
+LAYERS = (load, chart, navigate)
+
+
+@pytest.mark.parametrize("first_build", [True, False], ids=["first build", "increment"])
+def test_a_restart_of_postgresql_in_the_middle_of_each_layer_loses_and_doubles_nothing(
+    server: Server, *, first_build: bool
+) -> None:
+    first, *others = pieces = list(batches(crowd(7, KEYS, DAYS), 7, count=4))
+    with connect(server.url) as connection:
+        create_landing(connection, STREAM)
+        if not first_build:
+            land(connection, STREAM, first)
+            build(connection, STREAM)
+        for piece in pieces if first_build else others:
+            land(connection, STREAM, piece)
+    for layer in LAYERS:
+        crash_before_the_end(server, layer)
+        with connect(server.url) as connection:
+            layer(connection, STREAM)
+    with connect(server.url) as connection:
+        check_layers(connection, crowd(7, KEYS, DAYS))
+
+
+def crash_before_the_end(server: Server, layer: Callable[[PgConnection, Stream], object]) -> None:
+    """Crash while all rows of a layer are written and its transaction waits to count them."""
+    guard = connect(server.url)
+    guard.execute("begin; lock table pipeline.layer_table in exclusive mode")  # readers may pass
+    with ThreadPoolExecutor() as pool, connect(server.url) as connection:
+        building = pool.submit(layer, connection, STREAM)
+        while not is_awaited(guard):
+            assert not building.done(), building.result()
+        server.crash()
+        assert isinstance(building.exception(), psycopg.OperationalError)
+    guard.close()
+    server.start()
+
+
+def is_awaited(guard: PgConnection) -> bool:
+    waiting = (
+        "select from pg_locks where relation = 'pipeline.layer_table'::regclass and not granted"
+    )
+    return guard.execute(waiting).fetchone() is not None
+
+
+def test_restarts_of_postgresql_at_random_instants_lose_and_double_nothing(server: Server) -> None:
+    chance = random.Random(3)
+    versions = crowd(3, KEYS, DAYS)
+    with connect(server.url) as connection:
+        create_landing(connection, STREAM)
+    for batch in batches(versions, 3, count=6):
+        with connect(server.url) as connection:
+            land(connection, STREAM, batch)
+        worker = start_worker(server.url, chance.randrange(1000), rounds=FOREVER)
+        interrupt_at_work(
+            worker, server.crash, steps=chance.randrange(1, 5), seconds=chance.random() * 0.15
+        )
+        server.start()
+        assert worker.returncode == 1
+    with connect(server.url) as connection:
+        build(connection, STREAM)
+        check_layers(connection, versions)
 
 
 def check_layers(connection: PgConnection, versions: Sequence[Version]) -> None:
@@ -90,15 +204,18 @@ def start_worker(url: str, seed: int, rounds: int) -> subprocess.Popen[str]:
     )
 
 
-def kill_at_work(worker: subprocess.Popen[str], steps: int, seconds: float) -> None:
-    """SIGKILL, so many seconds into the step that comes after so many others."""
+def interrupt_at_work(
+    worker: subprocess.Popen[str], interrupt: Callable[[], None], steps: int, seconds: float
+) -> None:
+    """Interrupt it so many seconds into the step that comes after so many others."""
     assert worker.stdout is not None
     try:
         for _ in range(steps):
             assert worker.stdout.readline(), worker.communicate()[1]
         with pytest.raises(subprocess.TimeoutExpired):
             worker.wait(timeout=seconds)
+        interrupt()
+        worker.communicate()
     finally:
         worker.kill()
         worker.communicate()
-    assert worker.returncode == -signal.SIGKILL
