@@ -1,7 +1,8 @@
 """A process that builds the layers of random days until it is killed or has done its rounds.
 
-``python -m atlas_dagster_tests.faults.layer_worker <database url> <seed> <days> <rounds>``;
-it writes a line before each step, so that whoever kills it knows that it is at work.
+``python -m atlas_dagster_tests.faults.layer_worker <database url> <seed> <days> <rounds> <purges>``
+With ``purges`` not 0, each round ends with a purge of explore up to a random day. It writes a line
+before each step, so that whoever kills it knows that it is at work.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import sys
 from datetime import timedelta
 
 from atlas_dagster.warehouse import connect
-from atlas_dagster_tests.layers.support import chart, load, navigate
+from atlas_dagster_tests.layers.support import chart, load, navigate, purge
 from atlas_dagster_tests.properties.crowd import FIRST
 from atlas_dagster_tests.properties.worlds import STREAM
 
 
-def work(url: str, seed: int, days: int, rounds: int) -> None:
+def work(url: str, seed: int, days: int, rounds: int, purges: int) -> None:
     chance = random.Random(seed)
     every_day = [(FIRST + timedelta(days=day)).date() for day in range(days)]
     with connect(url) as connection:
@@ -28,6 +29,9 @@ def work(url: str, seed: int, days: int, rounds: int) -> None:
             chart(connection, STREAM, days=(first, last))
             say("navigate")
             navigate(connection, STREAM, days=(first, last))
+            if purges:
+                say("purge")
+                purge(connection, STREAM, chance.choice(every_day))
     say("done")
 
 

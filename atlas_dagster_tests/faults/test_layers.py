@@ -61,14 +61,15 @@ def test_builds_killed_at_random_instants_lose_and_double_nothing(
     check_layers(warehouse, versions)
 
 
+@pytest.mark.parametrize("purges", [False, True], ids=["builds", "builds and purges"])
 def test_builds_side_by_side_wait_for_each_other_and_agree(
-    warehouse: PgConnection, warehouse_url: str
+    warehouse: PgConnection, warehouse_url: str, *, purges: bool
 ) -> None:
     versions = crowd(99, KEYS, DAYS)
     create_landing(warehouse, STREAM)
     pieces = list(batches(versions, 99, count=4))
     land(warehouse, STREAM, pieces[0])
-    workers = [start_worker(warehouse_url, seed, rounds=5) for seed in range(8)]
+    workers = [start_worker(warehouse_url, seed, rounds=5, purges=purges) for seed in range(8)]
     try:
         for piece in pieces[1:]:  # while they work
             land(warehouse, STREAM, piece)
@@ -80,7 +81,9 @@ def test_builds_side_by_side_wait_for_each_other_and_agree(
         (0, "")
     ] * len(workers)
     build(warehouse, STREAM)
-    check_layers(warehouse, versions)
+    if purges:
+        assert len(rows(warehouse, STREAM, "explore")) < len(versions)
+    check_layers(warehouse, versions, whole=("chart",) if purges else ("explore", "chart"))
 
 
 @dataclass(frozen=True)
@@ -175,9 +178,13 @@ def test_restarts_of_postgresql_at_random_instants_lose_and_double_nothing(serve
         check_layers(connection, versions)
 
 
-def check_layers(connection: PgConnection, versions: Sequence[Version]) -> None:
+def check_layers(
+    connection: PgConnection,
+    versions: Sequence[Version],
+    whole: Sequence[str] = ("explore", "chart"),
+) -> None:
     raw_ids = sorted(version.raw_id for version in versions)
-    for layer in ("explore", "chart"):
+    for layer in whole:
         assert [row["_airbyte_raw_id"] for row in rows(connection, STREAM, layer)] == raw_ids
     check_counts(connection)
     check_navigate(connection, STREAM, StreamRules(), versions)
@@ -194,10 +201,12 @@ def check_counts(connection: PgConnection) -> None:
     }
 
 
-def start_worker(url: str, seed: int, rounds: int) -> subprocess.Popen[str]:
+def start_worker(
+    url: str, seed: int, rounds: int, *, purges: bool = False
+) -> subprocess.Popen[str]:
     module = "atlas_dagster_tests.faults.layer_worker"
     return subprocess.Popen(
-        [sys.executable, "-m", module, url, str(seed), str(DAYS), str(rounds)],
+        [sys.executable, "-m", module, url, *map(str, (seed, DAYS, rounds, int(purges)))],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
