@@ -24,14 +24,19 @@ def utc_day(moment: datetime) -> str:
 
 
 def day_range(context: dg.AssetExecutionContext) -> tuple[date, date]:
-    """The days that a run is for, both included.
+    """The days that a run is for, both included."""
+    keys = context.partition_key_range
+    return days_between(keys.start, keys.end)
+
+
+def days_between(start: str, end: str) -> tuple[date, date]:
+    """The days of the partitions from one key to another, both included.
 
     The first partition also holds what claims to be older, the last what claims to be from the
     future: no row is without a partition.
     """
-    keys = context.partition_key_range
-    first = date.min if keys.start == FIRST_DAY else date.fromisoformat(keys.start)
-    last = date.max if keys.end >= today() else date.fromisoformat(keys.end)
+    first = date.min if start <= FIRST_DAY else date.fromisoformat(start)
+    last = date.max if end >= today() else date.fromisoformat(end)
     return first, last
 
 
