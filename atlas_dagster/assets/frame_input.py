@@ -197,4 +197,6 @@ def _instant(name: str, value: object) -> datetime:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, dg.TimestampMetadataValue):
+        return datetime.fromtimestamp(value.value, timezone.utc)
     return cast("Any", value).value if isinstance(value, dg.MetadataValue) else value

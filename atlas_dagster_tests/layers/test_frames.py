@@ -164,7 +164,7 @@ def test_a_column_or_table_that_is_not_there_is_named(warehouse: PgConnection) -
     with pytest.raises(WarehouseError, match=r"^chart\.things is not there: materialize "):
         read_chunks(warehouse, THINGS)
     things(warehouse, "a bigint, b bigint")
-    with pytest.raises(WarehouseError, match="has no column 'c'; its columns: a, b$"):
+    with pytest.raises(WarehouseError, match=r"has no column 'c'; its columns: a, b$"):
         read_chunks(warehouse, THINGS, columns=["a", "c"])
 
 
@@ -243,9 +243,7 @@ def test_as_of_an_instant_navigate_has_what_was_valid_then(
     assert names(history, AsOf(instant)) == expected
 
 
-@pytest.mark.parametrize(
-    ("number", "expected"), [(1, ["Anna"]), (2, ["Ann"]), (3, ["Ann", "Ben"])]
-)
+@pytest.mark.parametrize(("number", "expected"), [(1, ["Anna"]), (2, ["Ann"]), (3, ["Ann", "Ben"])])
 def test_the_end_of_a_day_is_its_last_instant(
     history: PgConnection, number: int, expected: list[str]
 ) -> None:

@@ -9,11 +9,13 @@ import pandas as pd
 from atlas_dagster.assets.frame_input import Chunks, layer_frames
 from atlas_dagster.assets.partitions import daily
 
+USERS = dg.AssetSpec(["navigate", "faker", "users"], partitions_def=daily)
+
 
 @dg.asset(
     ins={
         "users": dg.AssetIn(
-            key=["navigate", "faker", "users"],
+            key=USERS.key,
             input_manager_key="layer_frames",
             metadata={"atlas/columns": ["id", "nationality"]},
         )
@@ -34,7 +36,7 @@ def customers_by_nationality(users: pd.DataFrame) -> dg.MaterializeResult:
 @dg.asset(
     ins={
         "segments": dg.AssetIn(
-            key=["navigate", "faker", "users"],
+            key=USERS.key,
             input_manager_key="layer_frames",
             metadata={"atlas/columns": ["_atlas_natural_key"]},
             dagster_type=Chunks,
@@ -52,6 +54,6 @@ def most_changed_customers(segments: Iterator[pd.DataFrame]) -> dg.MaterializeRe
 
 
 defs = dg.Definitions(
-    assets=[customers_by_nationality, most_changed_customers],
+    assets=[USERS, customers_by_nationality, most_changed_customers],
     resources={"layer_frames": layer_frames},
 )
