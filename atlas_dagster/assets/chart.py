@@ -9,7 +9,8 @@ from typing import Any
 import dagster as dg
 
 from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
-from atlas_dagster.assets.metadata import column_schema, natural_key, rebuilt, table_name
+from atlas_dagster.assets.lineage import chart_metadata
+from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.catalog import Stream
 from atlas_dagster.config import StreamRules
@@ -80,7 +81,7 @@ def materialize_chart(
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, chart_table(stream)),
-            **column_schema(stream.columns),
+            **chart_metadata(stream, history),
             **natural_key(history.key),
             **rebuilt(result.rebuilt),
             "dagster/row_count": result.total,

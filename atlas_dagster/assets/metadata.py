@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from atlas_dagster.catalog import Column, Table
+from atlas_dagster.catalog import Table
 from atlas_dagster.warehouse import PgConnection
 
 TOUCHED_DAYS = "atlas/touched_days"
@@ -17,14 +17,6 @@ TOUCHED_DAYS = "atlas/touched_days"
 def table_name(connection: PgConnection, table: Table) -> dict[str, Any]:
     """The table that was written."""
     return {"dagster/table_name": f"{connection.info.dbname}.{table}"}
-
-
-def column_schema(columns: Iterable[Column]) -> dict[str, Any]:
-    """Columns with their types and descriptions."""
-    table_columns = [
-        dg.TableColumn(column.layer, column.type.value, column.description) for column in columns
-    ]
-    return {"dagster/column_schema": dg.TableSchema(table_columns)}
 
 
 def touched_days(days: Iterable[date]) -> dict[str, Any]:

@@ -7,25 +7,14 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from atlas_dagster.assets.metadata import column_schema, natural_key, table_name, touched_days
-from atlas_dagster.catalog import Table, parse_columns
+from atlas_dagster.assets.metadata import natural_key, table_name, touched_days
+from atlas_dagster.catalog import Table
 from atlas_dagster.warehouse import PgConnection
 
 
 def test_a_table_is_named_with_its_database(warehouse: PgConnection) -> None:
     named = table_name(warehouse, Table("chart", "shop__users"))
     assert named == {"dagster/table_name": f"{warehouse.info.dbname}.chart.shop__users"}
-
-
-def test_columns_are_named_as_the_layers_name_them() -> None:
-    properties = {
-        "id": {"type": "integer", "description": "who it is"},
-        "_atlas_x": {"type": "string"},
-    }
-    schema = column_schema(parse_columns({"properties": properties}, None))
-    assert schema["dagster/column_schema"] == dg.TableSchema(
-        [dg.TableColumn("id", "bigint", "who it is"), dg.TableColumn("__atlas_x", "varchar")]
-    )
 
 
 def test_days_are_sorted_and_spelled_in_iso() -> None:
