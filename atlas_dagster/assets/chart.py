@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
-from atlas_dagster.assets.lineage import chart_metadata
+from atlas_dagster.assets.lineage import chart_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.catalog import Stream
@@ -78,10 +78,10 @@ def materialize_chart(
     drift = check_drift(connection, stream, run_id)
     if not drift.passed:
         context.log.warning(f"{stream.label}: {drift.description}")
+    tell_columns(context, chart_metadata(stream, history))
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, chart_table(stream)),
-            **chart_metadata(stream, history),
             **natural_key(history.key),
             **rebuilt(result.rebuilt),
             "dagster/row_count": result.total,

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from atlas_dagster.assets.layer_assets import build_layer_asset
-from atlas_dagster.assets.lineage import explore_metadata
+from atlas_dagster.assets.lineage import explore_metadata, tell_columns
 from atlas_dagster.assets.metadata import table_name, touched_days
 from atlas_dagster.assets.partitions import day_range, partition_of
 from atlas_dagster.catalog import Stream
@@ -55,10 +55,10 @@ def materialize_explore(
                     metadata={"atlas/new_rows": rows},
                 )
             )
+    tell_columns(context, explore_metadata(stream))
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, explore_table(stream)),
-            **explore_metadata(stream),
             **touched_days(result.days),
             "dagster/row_count": result.total,
             "atlas/new_rows": result.rows,

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
-from atlas_dagster.assets.lineage import navigate_metadata
+from atlas_dagster.assets.lineage import navigate_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.catalog import Stream
@@ -77,10 +77,10 @@ def materialize_navigate(
     )
     if result.rebuilt:
         context.log.warning(f"{stream.label}: all of navigate was built anew: {result.rebuilt}")
+    tell_columns(context, navigate_metadata(stream))
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, navigate_table(stream)),
-            **navigate_metadata(stream),
             **natural_key(history.key),
             **rebuilt(result.rebuilt),
             "dagster/row_count": result.count.rows,

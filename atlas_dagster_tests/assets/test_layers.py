@@ -188,6 +188,15 @@ def test_a_range_in_one_run_equals_its_days_one_by_one(
     assert segments == project.rows(SEGMENTS.format("daily__users"))
     for layer in ("explore", "chart", "navigate"):
         assert materialized(instance, layer, "range", "users") == set(past)
+        assert days_with_columns(instance, layer, "range", "users") == [past[-1]]
+
+
+def days_with_columns(instance: dg.DagsterInstance, *key: str) -> list[str | None]:
+    """The partitions whose materializations repeat the schema and the lineage."""
+    found = instance.fetch_materializations(dg.AssetKey(list(key)), limit=100).records
+    events = [record.asset_materialization for record in found]
+    names = {"dagster/column_schema", "dagster/column_lineage"}
+    return [event.partition for event in events if event and names <= event.metadata.keys()]
 
 
 @pytest.mark.parametrize("job", ["shop", "shop_layers"])
