@@ -90,7 +90,7 @@ def chart_columns(stream: Stream, history: HistoryRules) -> list[LayerColumn]:
         _same("_atlas_sync_id", "bigint", "the Airbyte job of its sync"),
         LayerColumn("_atlas_natural_key", "text", "identifies the record", key),
         LayerColumn(
-            "_atlas_instant", _INSTANT, "when it says so; a full refresh has one instant", times
+            "_atlas_instant", _INSTANT, "the instant it tells of; a full refresh has one", times
         ),
         LayerColumn(
             "_atlas_sequence",
@@ -123,7 +123,9 @@ def navigate_columns(stream: Stream) -> list[LayerColumn]:
         LayerColumn("_atlas_surrogate_key", "uuid", "identifies the segment", (key, instant)),
         _same(key, "text", "identifies the record"),
         LayerColumn("_atlas_valid_from", _INSTANT, "valid from then on", (instant,)),
-        LayerColumn("_atlas_valid_to", _INSTANT, "valid until then; null while it is", (instant,)),
+        LayerColumn(
+            "_atlas_valid_to", _INSTANT, "valid until then; null while current", (instant,)
+        ),
         LayerColumn("_atlas_is_current", "boolean", "whether it is valid now", (instant,)),
         LayerColumn(
             "_atlas_closed_by",
