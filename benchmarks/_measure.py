@@ -95,12 +95,18 @@ def measured(work: Callable[[], T], server: Server | None = None) -> tuple[Cost,
 
 def median_cost(costs: Sequence[Cost]) -> Cost:
     """The median of each figure."""
-    return Cost(
-        *(
-            statistics.median(figures)
-            for figures in zip(*((c.wall, c.own, c.children, c.server) for c in costs), strict=True)
-        )
-    )
+    return Cost(*map(statistics.median, _by_figure(costs)))
+
+
+def total_cost(costs: Sequence[Cost]) -> Cost:
+    """The sum of each figure."""
+    return Cost(*map(sum, _by_figure(costs)))
+
+
+def peak_memory() -> int:
+    """The most bytes that this process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def median_ratio(pairs: Iterable[tuple[float, float]]) -> float:
@@ -157,6 +163,10 @@ def reap_orphans() -> None:
     with contextlib.suppress(ChildProcessError):
         while True:
             os.wait()
+
+
+def _by_figure(costs: Sequence[Cost]) -> Iterable[tuple[float, ...]]:
+    return zip(*((c.wall, c.own, c.children, c.server) for c in costs), strict=True)
 
 
 def _cpu(who: int) -> float:

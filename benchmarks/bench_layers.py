@@ -16,6 +16,17 @@ from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
+from _layers import (
+    FIRST_DAY,
+    LAYERS,
+    SETS,
+    build,
+    drop_layers,
+    land_changes,
+    landed_users,
+    layer_table,
+    require_rows,
+)
 from _measure import (
     Cost,
     Server,
@@ -30,20 +41,15 @@ from _measure import (
     throwaway_directory,
     throwaway_server,
 )
-from _users import RULES, STREAM, create_landing, land
+from _users import land
 from psycopg import sql
 
 from atlas_dagster.catalog import Table
-from atlas_dagster.layers.chart import build_chart
-from atlas_dagster.layers.explore import load_explore
-from atlas_dagster.layers.navigate import build_navigate
-from atlas_dagster.warehouse import PgConnection, connect, identifier, migrate
+from atlas_dagster.warehouse import PgConnection, identifier
 
 LIMIT_TARGET = 0.15
 ROW_BY_ROW_TARGET = 20
 DAY_TARGET_PERCENT = 5
-LAYERS = ("explore", "chart", "navigate")
-FIRST_DAY = date(2026, 1, 1)
 SAMPLE = 5_000  # rows that the row-by-row writer writes; its rate does not depend on their number
 
 
@@ -79,22 +85,14 @@ def main() -> None:
 
 
 def measure(server: Server, rows: int, repetitions: int, days: int) -> None:
-    with connect(server.url) as admin:
-        admin.execute("drop database if exists layers with (force)")
-        admin.execute("create database layers")
-    url = server.database_url("layers")
-    with connect(url) as connection:
-        migrate(connection)
-        create_landing(connection)
-        tell(f"{rows:,} rows: landing")
-        land(connection, FIRST_DAY, "", 1, rows, 1)
-        connection.execute("vacuum analyze landing.faker__users")
+    tell(f"{rows:,} rows: landing")
+    with landed_users(server, "layers", rows) as connection:
         loads: dict[str, list[Initial]] = {layer: [] for layer in LAYERS}
         for number in range(repetitions):
             tell(f"{rows:,} rows: repetition {number + 1}")
             drop_layers(connection)
             for layer in LAYERS:
-                loads[layer].append(measure_initial(connection, server, url, layer, rows))
+                loads[layer].append(measure_initial(connection, server, layer, rows))
         size = record_size(connection)
         again = {layer: measure_day(connection, server, layer, FIRST_DAY) for layer in LAYERS}
         changes = measure_days(connection, server, rows, days)
@@ -102,35 +100,12 @@ def measure(server: Server, rows: int, repetitions: int, days: int) -> None:
     report_days(loads, changes, again, rows)
 
 
-def drop_layers(connection: PgConnection) -> None:
-    for layer in LAYERS:
-        connection.execute(
-            sql.SQL("drop table if exists {} cascade").format(identifier(layer_table(layer)))
-        )
-    connection.execute("truncate pipeline.explore_progress, pipeline.layer_table")
-
-
-def layer_table(layer: str) -> Table:
-    return Table(layer, STREAM.table_name)
-
-
-def build(connection: PgConnection, layer: str, day: date = FIRST_DAY) -> None:
-    """What the asset of a layer does, for one day."""
-    if layer == "explore":
-        load_explore(connection, STREAM, "run")
-    elif layer == "chart":
-        build_chart(connection, STREAM, RULES, day, day, "run")
-    else:
-        build_navigate(connection, STREAM, RULES, day, day, "run")
-
-
-def measure_initial(
-    connection: PgConnection, server: Server, url: str, layer: str, rows: int
-) -> Initial:
+def measure_initial(connection: PgConnection, server: Server, layer: str, rows: int) -> Initial:
     connection.execute("checkpoint")
-    load, _ = measured(lambda: build(connection, layer), server)
+    load = measure_day(connection, server, layer, FIRST_DAY)
     require_rows(connection, layer_table(layer), rows)
     limit = measure_limit(connection, server, layer)
+    url = server.database_url(connection.info.dbname)
     one_by_one, one_commit = asyncio.run(write_row_by_row(url, layer_table(layer)))
     return Initial(load, limit, one_by_one, one_commit)
 
@@ -194,9 +169,7 @@ def measure_days(connection: PgConnection, server: Server, rows: int, days: int)
     again: dict[str, list[Cost]] = {layer: [] for layer in LAYERS}
     for number in range(1, days + 1):
         tell(f"{rows:,} rows: day {number + 1}")
-        day = FIRST_DAY + timedelta(days=number)
-        connection.execute("delete from landing.faker__users where mod(id, 100) = %s", (number,))
-        land(connection, day, f"{number}/", number, rows, 100)
+        day = land_changes(connection, number, rows, number)
         for layer in LAYERS:
             changed[layer].append(measure_day(connection, server, layer, day))
         for layer in LAYERS:
@@ -213,20 +186,12 @@ def measure_late(
     connection: PgConnection, server: Server, rows: int, day: date, key: int
 ) -> dict[str, Cost]:
     """Other versions of 1 % of the keys, of a day that was built long ago."""
-    land(connection, day, f"late {key}/", key, rows, 100)
+    land(connection, day, f"late {key}/", key, rows, SETS)
     return {layer: measure_day(connection, server, layer, day) for layer in LAYERS}
 
 
 def measure_day(connection: PgConnection, server: Server, layer: str, day: date) -> Cost:
-    return measured(lambda: build(connection, layer, day), server)[0]
-
-
-def require_rows(connection: PgConnection, table: Table, rows: int) -> None:
-    row = connection.execute(
-        sql.SQL("select count(*) from {}").format(identifier(table))
-    ).fetchone()
-    if row != (rows,):
-        raise SystemExit(f"{table} holds {row} rows, not {rows}")
+    return measured(lambda: build(connection, layer, day, day), server)[0]
 
 
 def record_size(connection: PgConnection) -> int:
