@@ -145,8 +145,10 @@ def _apply_days(
     removed = removed_current = closed = reopened = opened = opened_current = 0
     if connection.execute(navigate_sql.create_changed_keys(stream)).rowcount:
         connection.execute("analyze changed")
-        connection.execute(navigate_sql.create_target(stream, with_snapshots=snapshots > 0))
-        connection.execute("analyze target")
+        connection.execute(navigate_sql.create_stored(stream))
+        connection.execute("analyze stored (natural_key)")
+        connection.execute(navigate_sql.create_difference(stream, with_snapshots=snapshots > 0))
+        connection.execute("analyze difference (is_wanted, is_stored)")
         removed, removed_current = _counts(connection, navigate_sql.delete_segments(stream))
         closed, reopened = _counts(connection, navigate_sql.move_ends(stream, run_id))
         opened, opened_current = _counts(connection, navigate_sql.insert_segments(stream, run_id))

@@ -176,51 +176,70 @@ def _differing_versions(stream: Stream) -> sql.Composed:
     ).format(navigate=navigate_identifier(stream))
 
 
-def create_target(stream: Stream, *, with_snapshots: bool) -> sql.Composed:
-    """SQL: the segments that the changed keys should have from then on, beside the stored ones.
+def create_stored(stream: Stream) -> sql.Composed:
+    """SQL: the segments of the changed keys that had not ended before the change.
 
-    The first row of a key may be the segment that is open just before: only its end can change.
+    All that follows reads them here, so that navigate itself is searched once.
     """
     return sql.SQL(
         """
-        create temporary table target on commit drop as
+        create temporary table stored on commit drop as
+        select
+            changed.since,
+            changed.natural_key,
+            navigate._atlas_valid_from as valid_from,
+            navigate._atlas_valid_to as valid_to,
+            navigate._atlas_closed_by as closed_by,
+            navigate._atlas_row_hash as state,
+            navigate._airbyte_raw_id as raw_id
+        from changed
+        join {navigate} as navigate
+            on navigate._atlas_natural_key = changed.natural_key
+            and (navigate._atlas_valid_to is null or navigate._atlas_valid_to >= changed.since)
+        """
+    ).format(navigate=navigate_identifier(stream))
+
+
+def create_difference(stream: Stream, *, with_snapshots: bool) -> sql.Composed:
+    """SQL: the segments that changed keys should have from then on, against the stored ones.
+
+    The first row of a key may be the segment that is open just before: only its end can change.
+    Segments that are as they should be are left out.
+    """
+    return sql.SQL(
+        """
+        create temporary table difference on commit drop as
         with version as (
             {versions}
-        ),
-        open_before as (
-            select
-                changed.natural_key,
-                navigate._atlas_valid_from as valid_from,
-                navigate._atlas_row_hash as state,
-                navigate._airbyte_raw_id as raw_id,
-                changed.since - interval '1 microsecond' as heard_at
-            from changed
-            join {navigate} as navigate
-                on navigate._atlas_natural_key = changed.natural_key
-                and navigate._atlas_valid_from < changed.since
-                and (
-                    navigate._atlas_valid_to is null
-                    or navigate._atlas_valid_to >= changed.since
-                )
         ),
         history as (
             select natural_key, instant, state, raw_id, heard_at from version
             union all
-            select natural_key, valid_from, state, raw_id, heard_at from open_before
+            select natural_key, valid_from, state, raw_id, since - interval '1 microsecond'
+            from stored
+            where valid_from < since
         ),
         {segments}
         select
-            segment.*,
-            stored._airbyte_raw_id is not null as is_stored,
-            stored._atlas_valid_to as stored_valid_to,
-            stored._atlas_closed_by as stored_closed_by
-        from segment
-        left join {navigate} as stored
-            on stored._atlas_natural_key = segment.natural_key
-            and stored._atlas_valid_from = segment.valid_from
-            and stored._airbyte_raw_id = segment.raw_id
-            and stored._atlas_row_hash = segment.state
-        where segment.state is not null
+            coalesce(target.natural_key, stored.natural_key) as natural_key,
+            coalesce(target.valid_from, stored.valid_from) as valid_from,
+            target.valid_to,
+            target.state,
+            target.next_state,
+            target.raw_id,
+            target.raw_id is not null as is_wanted,
+            stored.raw_id is not null as is_stored,
+            stored.valid_to is null as was_current
+        from (select * from segment where state is not null) as target
+        full join stored
+            on stored.natural_key = target.natural_key
+            and stored.valid_from = target.valid_from
+            and stored.raw_id = target.raw_id
+            and stored.state = target.state
+        where target.raw_id is null
+            or stored.raw_id is null
+            or (stored.valid_to, stored.closed_by)
+                is distinct from (target.valid_to, {closed_by})
         """
     ).format(
         versions=_versions(
@@ -233,7 +252,7 @@ def create_target(stream: Stream, *, with_snapshots: bool) -> sql.Composed:
             sql.SQL("true"),
         ),
         segments=_segments_of_history(with_snapshots),
-        navigate=navigate_identifier(stream),
+        closed_by=_closed_by(sql.SQL("target")),
     )
 
 
@@ -243,16 +262,11 @@ def delete_segments(stream: Stream) -> sql.Composed:
         """
         with gone as (
             delete from {navigate} as navigate
-            using changed
-            where navigate._atlas_natural_key = changed.natural_key
-                and navigate._atlas_valid_from >= changed.since
-                and not exists (
-                    select from target
-                    where target.is_stored
-                        and target.natural_key = navigate._atlas_natural_key
-                        and target.valid_from = navigate._atlas_valid_from
-                )
-            returning navigate._atlas_valid_to is null as was_current
+            using difference
+            where not difference.is_wanted
+                and navigate._atlas_natural_key = difference.natural_key
+                and navigate._atlas_valid_from = difference.valid_from
+            returning difference.was_current
         )
         select count(*), count(*) filter (where was_current) from gone
         """
@@ -266,18 +280,16 @@ def move_ends(stream: Stream, run_id: str) -> sql.Composed:
         with moved as (
             update {navigate} as navigate
             set
-                _atlas_valid_to = target.valid_to,
-                _atlas_is_current = target.valid_to is null,
+                _atlas_valid_to = difference.valid_to,
+                _atlas_is_current = difference.valid_to is null,
                 _atlas_closed_by = {closed_by},
                 _atlas_run_id = {run_id}
-            from target
-            where target.is_stored
-                and navigate._atlas_natural_key = target.natural_key
-                and navigate._atlas_valid_from = target.valid_from
-                and (target.stored_valid_to, target.stored_closed_by)
-                    is distinct from (target.valid_to, {closed_by})
-            returning target.stored_valid_to is null as was_current,
-                target.valid_to is null as is_current
+            from difference
+            where difference.is_wanted
+                and difference.is_stored
+                and navigate._atlas_natural_key = difference.natural_key
+                and navigate._atlas_valid_from = difference.valid_from
+            returning difference.was_current, difference.valid_to is null as is_current
         )
         select
             count(*) filter (where was_current and not is_current),
@@ -286,7 +298,7 @@ def move_ends(stream: Stream, run_id: str) -> sql.Composed:
         """
     ).format(
         navigate=navigate_identifier(stream),
-        closed_by=_closed_by(sql.SQL("target")),
+        closed_by=_closed_by(sql.SQL("difference")),
         run_id=sql.Literal(run_id),
     )
 
@@ -298,7 +310,7 @@ def insert_segments(stream: Stream, run_id: str) -> sql.Composed:
         with opened as (
             insert into {navigate} ({columns})
             {rows}
-            where not segment.is_stored
+            where segment.is_wanted and not segment.is_stored
             returning _atlas_valid_to is null as is_current
         )
         select count(*), count(*) filter (where is_current) from opened
@@ -308,7 +320,7 @@ def insert_segments(stream: Stream, run_id: str) -> sql.Composed:
         columns=sql.SQL(", ").join(
             map(sql.Identifier, [*(column.layer for column in stream.columns), *BOOKKEEPING])
         ),
-        rows=_rows(stream, run_id, sql.SQL("target as segment")),
+        rows=_rows(stream, run_id, sql.SQL("difference as segment")),
     )
 
 
