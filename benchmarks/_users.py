@@ -47,11 +47,11 @@ STREAM = Stream(
 
 RULES = history_rules(STREAM, StreamRules(ignore=frozenset({"updated_at"})))
 
-# Every `step`-th key from `first` on, extracted in the course of a day.
+# Every `step`-th key from `first` on, extracted in the course of a day. Raw ids are as Airbyte's.
 LAND = """
 insert into landing.faker__users
 select
-    gen_random_uuid()::text,
+    uuidv7()::text,
     {day}::date::timestamp at time zone 'UTC' + interval '10 hours' + i * interval '1 ms',
     '{{"changes": [], "sync_id": 1}}',
     0,
