@@ -149,6 +149,7 @@ def create_changed_keys(stream: Stream) -> sql.Composed:
             {differing}
         ) as mark
         group by natural_key
+        order by natural_key
         """
     ).format(table_name=sql.Literal(stream.table_name), differing=_differing_versions(stream))
 
