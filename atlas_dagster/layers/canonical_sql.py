@@ -111,11 +111,14 @@ def value_hash(
 def instant(
     column: Column, raw: sql.Composable, typed: sql.Composable, server_version: int
 ) -> sql.Composable:
-    """SQL: the timestamp that a value of an instant's column names; NULL where it names none."""
+    """SQL: the timestamp that a value of an instant's column names; NULL where it names none.
+
+    A date can lie beyond all timestamps.
+    """
     if column.type in (ColumnType.TIMESTAMP, ColumnType.TIMESTAMPTZ):
         return typed
     if column.type is ColumnType.DATE:
-        return sql.SQL("{}::timestamp").format(typed)
+        return sql.SQL("case when {0} < '294277-01-01' then {0}::timestamp end").format(typed)
     return cast_json(raw, ColumnType.TIMESTAMPTZ, server_version)
 
 

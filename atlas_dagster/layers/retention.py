@@ -14,6 +14,7 @@ from psycopg import sql
 from atlas_dagster.catalog import Table
 from atlas_dagster.layers.days import of_days, readable_day
 from atlas_dagster.layers.layer_tables import RowCount, add_rows
+from atlas_dagster.layers.tombstones import landed_table
 from atlas_dagster.warehouse import PgConnection, identifier, lock_transaction, table_exists
 
 ROWS_A_BATCH = 500_000
@@ -24,7 +25,8 @@ ROWS_A_BATCH = 500_000
 class OldVersions:
     """Versions of the days before a day: by day those that go, and how many stay.
 
-    Those stay that chart does not hold yet.
+    Those stay that chart does not hold yet, and where a deletion shows as an absence from landing,
+    those that still lie there: a tombstone repeats them.
     """
 
     before: date
@@ -37,9 +39,9 @@ class OldVersions:
 
     def told(self, verb: str) -> str:
         """A sentence; ``verb`` stands behind the versions that go."""
-        stays = f"; {self.staying:,} stay until chart holds them" if self.staying else ""
+        stays = f"; {self.staying:,} stay: not in chart yet, or still in landing"
         going = f"{_count(self.rows, 'version')} of {_count(len(self.going), 'day')}"
-        return f"{going} before {self.before} {verb}{stays}"
+        return f"{going} before {self.before} {verb}{stays if self.staying else ''}"
 
 
 def first_kept_day(retention_days: int, today: date) -> date:
@@ -52,8 +54,8 @@ def find_old_versions(connection: PgConnection, table_name: str, before: date) -
     """What there is to drop; a stream without explore has nothing."""
     if not table_exists(connection, _explore(table_name)):
         return OldVersions(before, {}, 0)
-    charted = table_exists(connection, _chart(table_name))
-    rows = connection.execute(count_old_versions(table_name, before, charted=charted)).fetchall()
+    needless = needless_versions(connection, table_name)
+    rows = connection.execute(count_old_versions(table_name, before, needless)).fetchall()
     going = {day: held for day, held, _ in rows if held}
     return OldVersions(before, going, staying=sum(missing for *_, missing in rows))
 
@@ -84,10 +86,10 @@ def _drop_days(
     # Chart's lock as well: a chart that is being built anew is neither whole nor gone.
     lock_transaction(connection, f"explore/{table_name}")
     lock_transaction(connection, f"chart/{table_name}")
-    tables = (_explore(table_name), _chart(table_name))
-    if not all(table_exists(connection, table) for table in tables):
+    if not table_exists(connection, _explore(table_name)):
         return {}
-    rows = connection.execute(delete_held_versions(table_name, days)).fetchall()
+    needless = needless_versions(connection, table_name)
+    rows = connection.execute(delete_versions(table_name, days, needless)).fetchall()
     dropped = {day: int(count) for day, count in rows}
     add_rows(connection, _explore(table_name), RowCount(-sum(dropped.values()), None))
     connection.execute(
@@ -110,14 +112,31 @@ def _batches(old: OldVersions, rows_a_batch: int) -> Iterator[tuple[date, date]]
         yield first, old.before - timedelta(days=1)
 
 
-def count_old_versions(table_name: str, before: date, *, charted: bool) -> sql.Composed:
-    """SQL: by day, the versions that chart holds and those that it does not."""
-    nothing = sql.SQL("(select null::text as _airbyte_raw_id)")
+def needless_versions(connection: PgConnection, table_name: str) -> sql.Composable:
+    """SQL: the raw ids of the versions that nothing needs any more in explore."""
+    chart, landed = _chart(table_name), landed_table(table_name)
+    if not table_exists(connection, chart):
+        return sql.SQL("(select null::text as _airbyte_raw_id)")
+    if not table_exists(connection, landed):
+        return identifier(chart)
+    return sql.SQL(
+        """(
+            select chart._airbyte_raw_id
+            from {chart} as chart
+            where not exists (
+                select from {landed} as landed where landed.raw_id = chart._airbyte_raw_id
+            )
+        )"""
+    ).format(chart=identifier(chart), landed=identifier(landed))
+
+
+def count_old_versions(table_name: str, before: date, needless: sql.Composable) -> sql.Composed:
+    """SQL: by day, the versions that are needless and those that are not."""
     return sql.SQL(
         """
-        select {day}, count(held._airbyte_raw_id), count(*) - count(held._airbyte_raw_id)
+        select {day}, count(needless._airbyte_raw_id), count(*) - count(needless._airbyte_raw_id)
         from {explore} as explored
-        left join {chart} as held on held._airbyte_raw_id = explored._airbyte_raw_id
+        left join {needless} as needless on needless._airbyte_raw_id = explored._airbyte_raw_id
         where explored._atlas_partition < {before}
         group by 1
         order by 1
@@ -125,26 +144,28 @@ def count_old_versions(table_name: str, before: date, *, charted: bool) -> sql.C
     ).format(
         day=readable_day(sql.SQL("explored._atlas_partition")),
         explore=identifier(_explore(table_name)),
-        chart=identifier(_chart(table_name)) if charted else nothing,
+        needless=needless,
         before=sql.Literal(before),
     )
 
 
-def delete_held_versions(table_name: str, days: tuple[date, date]) -> sql.Composed:
-    """SQL: delete the versions of some days that chart holds; counts them by day."""
+def delete_versions(
+    table_name: str, days: tuple[date, date], needless: sql.Composable
+) -> sql.Composed:
+    """SQL: delete the versions of some days that are needless; counts them by day."""
     return sql.SQL(
         """
         with dropped as (
             delete from {explore} as explored
-            using {chart} as held
-            where {of_days} and held._airbyte_raw_id = explored._airbyte_raw_id
+            using {needless} as needless
+            where {of_days} and needless._airbyte_raw_id = explored._airbyte_raw_id
             returning explored._atlas_partition
         )
         select {day}, count(*) from dropped group by 1 order by 1
         """
     ).format(
         explore=identifier(_explore(table_name)),
-        chart=identifier(_chart(table_name)),
+        needless=needless,
         of_days=of_days(sql.SQL("explored._atlas_partition"), days),
         day=readable_day(sql.SQL("_atlas_partition")),
     )

@@ -66,7 +66,7 @@ def _key_part(
     if not column.is_instant:
         return text
     moment = instant_text(instant(column, raw, typed, server_version))
-    return sql.SQL("coalesce({}, {})").format(moment, text) if column.was_instant else moment
+    return sql.SQL("coalesce({}, {})").format(moment, text)
 
 
 def _whole_record_key(stream: Stream, server_version: int) -> sql.Composable:

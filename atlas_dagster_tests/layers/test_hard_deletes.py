@@ -20,6 +20,7 @@ from atlas_dagster_tests.layers.support import (
     create_landing,
     make_stream,
     navigate,
+    purge,
     read_navigate,
     rows,
 )
@@ -301,6 +302,20 @@ def test_an_explore_of_before_knows_from_then_on(warehouse: PgConnection) -> Non
     build(warehouse)
     sync(warehouse, 3, (), deletes=(2,))
     assert build(warehouse).days == {at(3).date(): 1}
+
+
+def test_a_version_that_lies_in_landing_outlives_retention_and_its_deletion_is_found(
+    warehouse: PgConnection,
+) -> None:
+    sync(warehouse, 1, (1, 2))
+    build(warehouse)
+    sync(warehouse, 2, (1,))
+    build(warehouse)
+    assert purge(warehouse, STREAM, at(9).date()).going == {at(1).date(): 1}
+    assert explored(warehouse) == ["1-2", "2-1"]
+    sync(warehouse, 3, (), deletes=(2,))
+    build(warehouse)
+    assert lines(warehouse)[1] == (2, at(1), at(3, 1), "delete")
 
 
 @pytest.mark.parametrize(

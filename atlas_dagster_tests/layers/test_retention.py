@@ -247,7 +247,8 @@ def test_the_first_day_that_is_kept() -> None:
         (
             {day(1): 1},
             1000,
-            "1 version of 1 day before 2024-01-03 dropped; 1,000 stay until chart holds them",
+            "1 version of 1 day before 2024-01-03 dropped;"
+            " 1,000 stay: not in chart yet, or still in landing",
         ),
     ],
 )
