@@ -10,6 +10,7 @@ from psycopg import sql
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.layers import chart_sql
+from atlas_dagster.layers.dependents import replacing
 from atlas_dagster.layers.explore import explore_table
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.layer_tables import (
@@ -136,11 +137,11 @@ def _build_anew(
         present = table_columns(connection, table)
         if connection.execute(chart_sql.keep_forgotten_versions(stream, present)).rowcount:
             versions = chart_sql.explored_and_forgotten(stream)
-        connection.execute(sql.SQL("drop table {}").format(identifier(table)))
     rows = chart_sql.typed_rows(
         stream, rules, versions, sql.SQL("true"), run_id, connection.info.server_version
     )
-    return _create_table(connection, stream, rows)
+    with replacing(connection, table):
+        return _create_table(connection, stream, rows)
 
 
 def _create_table(connection: PgConnection, stream: Stream, rows: sql.Composable) -> int:

@@ -11,6 +11,7 @@ from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.layers import navigate_ddl, navigate_sql
 from atlas_dagster.layers.chart import chart_table
+from atlas_dagster.layers.dependents import replacing
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.layer_tables import (
     RowCount,
@@ -105,8 +106,20 @@ def _build_all(
     run_id: str,
     rebuilt: str | None,
 ) -> NavigateResult:
-    table = identifier(navigate_table(stream))
-    connection.execute(sql.SQL("drop table if exists {} cascade").format(table))
+    table = navigate_table(stream)
+    view = Table("navigate", navigate_ddl.current_view_name(stream))
+    function = navigate_ddl.as_of_function_name(stream)
+    with replacing(connection, table, ours=[view], function=function):
+        _create_table(connection, stream, run_id)
+    rows, current = _counts(connection, navigate_sql.count_segments(stream))
+    count = start_table(connection, table, rules.definition, RowCount(rows, current))
+    return NavigateResult(
+        rows, rows - current, reopened=0, removed=0, count=count, rebuilt=rebuilt, refused=0
+    )
+
+
+def _create_table(connection: PgConnection, stream: Stream, run_id: str) -> None:
+    """Make the table out of all of chart, and what people read it by."""
     snapshots = _load_snapshots(connection, stream)
     connection.execute(
         navigate_sql.create_table_from_chart(stream, run_id, with_snapshots=snapshots > 0)
@@ -117,14 +130,9 @@ def _build_all(
     connection.execute(navigate_ddl.create_current_view(stream))
     connection.execute(navigate_ddl.create_as_of_function(stream))
     connection.execute(
-        sql.SQL("analyze {} (_atlas_natural_key, _atlas_valid_from, _atlas_valid_to)").format(table)
-    )
-    rows, current = _counts(connection, navigate_sql.count_segments(stream))
-    count = start_table(
-        connection, navigate_table(stream), rules.definition, RowCount(rows, current)
-    )
-    return NavigateResult(
-        rows, rows - current, reopened=0, removed=0, count=count, rebuilt=rebuilt, refused=0
+        sql.SQL("analyze {} (_atlas_natural_key, _atlas_valid_from, _atlas_valid_to)").format(
+            identifier(navigate_table(stream))
+        )
     )
 
 
