@@ -22,14 +22,18 @@ OLDEST_SERVER = 150000
 
 
 def connect(url: str, *, application: str = "atlas", autocommit: bool = True) -> PgConnection:
-    """Open a connection in UTC; raises WarehouseError naming the server that did not answer."""
+    """Open a connection in UTC; raises WarehouseError naming the server that did not answer.
+
+    Without JIT: compiling what the layers compute takes longer than it saves, for a day and for
+    a first load.
+    """
     try:
         connection = psycopg.connect(
             url,
             autocommit=autocommit,
             application_name=application,
             options="-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
-            " -c client_min_messages=warning",
+            " -c client_min_messages=warning -c jit=off",
         )
     except psycopg.OperationalError as error:
         raise WarehouseError(f"PostgreSQL is not reachable: {_first_line(error)}") from error
