@@ -47,6 +47,15 @@ def stored_type(kind: ColumnType) -> str:
     return "character varying" if kind is ColumnType.TEXT else kind.value
 
 
+def known_rows(connection: PgConnection, table: Table) -> int:
+    """How many rows a table has; 0 where it is not registered."""
+    row = connection.execute(
+        "select rows from pipeline.layer_table where layer = %s and table_name = %s",
+        (table.schema, table.name),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def start_table(
     connection: PgConnection, table: Table, definition: str, count: RowCount
 ) -> RowCount:

@@ -17,6 +17,7 @@ from atlas_dagster.layers.layer_tables import (
     RowCount,
     add_new_columns,
     add_rows,
+    known_rows,
     outdated_by,
     start_table,
 )
@@ -33,6 +34,9 @@ from atlas_dagster.warehouse import (
     table_columns,
     table_exists,
 )
+
+FEW = 0.1
+"""The share of navigate's rows up to which reading them one by one is cheaper than reading all."""
 
 
 @dataclass(frozen=True)
@@ -143,17 +147,21 @@ def _apply_days(
     days: tuple[date, date],
     run_id: str,
 ) -> NavigateResult:
-    connection.execute(navigate_sql.create_day_versions(stream, days))
-    connection.execute("analyze day_version")
+    known = known_rows(connection, navigate_table(stream))
+    versions = connection.execute(navigate_sql.create_day_versions(stream, days)).rowcount
+    connection.execute("analyze day_version (natural_key)")
     snapshots = _load_snapshots(connection, stream)
     connection.execute(create_vanishing(stream, days))
     refused = connection.execute(refuse_snapshots(stream, rules.most_vanishing)).rowcount
     if refused:
         connection.execute(forget_refused(stream))
     removed = removed_current = closed = reopened = opened = opened_current = 0
-    if connection.execute(navigate_sql.create_changed_keys(stream)).rowcount:
+    few = versions < known * FEW
+    changed = connection.execute(navigate_sql.create_changed_keys(stream, few=few)).rowcount
+    if changed:
         connection.execute("analyze changed")
-        connection.execute(navigate_sql.create_stored(stream))
+        few = changed < known * FEW
+        connection.execute(navigate_sql.create_stored(stream, few=few))
         connection.execute("analyze stored (natural_key)")
         connection.execute(navigate_sql.create_difference(stream, with_snapshots=snapshots > 0))
         connection.execute("analyze difference (is_wanted, is_stored)")

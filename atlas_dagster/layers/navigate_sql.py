@@ -85,6 +85,57 @@ _EVENTS_WITH_SNAPSHOTS = sql.SQL(
 _EVENTS = sql.SQL("event as (select natural_key, instant, state, raw_id from history),\n        ")
 
 
+# The segment of a version's key at its instant. A look-up reads one segment, however many the key
+# has; what a plain join reads of a key grows with its history.
+_SEGMENT_LOOKED_UP = sql.SQL(
+    """lateral (
+                select *
+                from {navigate}
+                where _atlas_natural_key = version.natural_key
+                    and _atlas_valid_from <= version.instant
+                order by _atlas_valid_from desc
+                limit 1
+            ) as navigate
+                on navigate._atlas_valid_to is null
+                or version.instant < navigate._atlas_valid_to"""
+)
+_SEGMENT_JOINED = sql.SQL(
+    """{navigate} as navigate
+                on navigate._atlas_natural_key = version.natural_key
+                and navigate._atlas_valid_from <= version.instant
+                and (
+                    navigate._atlas_valid_to is null
+                    or version.instant < navigate._atlas_valid_to
+                )"""
+)
+
+# The segments of a changed key that end after its change or at it; of those that opened before it,
+# only the last one can.
+_SEGMENTS_LOOKED_UP = sql.SQL(
+    """lateral (
+                (
+                    select *
+                    from {navigate}
+                    where _atlas_natural_key = changed.natural_key
+                        and _atlas_valid_from < changed.since
+                    order by _atlas_valid_from desc
+                    limit 1
+                )
+                union all
+                select *
+                from {navigate}
+                where _atlas_natural_key = changed.natural_key
+                    and _atlas_valid_from >= changed.since
+            ) as navigate
+            on navigate._atlas_valid_to is null or navigate._atlas_valid_to >= changed.since"""
+)
+_SEGMENTS_JOINED = sql.SQL(
+    """{navigate} as navigate
+            on navigate._atlas_natural_key = changed.natural_key
+            and (navigate._atlas_valid_to is null or navigate._atlas_valid_to >= changed.since)"""
+)
+
+
 def _segments_of_history(with_snapshots: bool) -> sql.Composed:
     """SQL: from the common table expression `history` to `segment`."""
     return (_EVENTS_WITH_SNAPSHOTS if with_snapshots else _EVENTS) + _SEGMENTS
@@ -127,10 +178,11 @@ def create_day_versions(stream: Stream, days: tuple[date, date]) -> sql.Composed
     )
 
 
-def create_changed_keys(stream: Stream) -> sql.Composed:
+def create_changed_keys(stream: Stream, *, few: bool) -> sql.Composed:
     """SQL: the keys of which navigate says something else than the days' versions, and since when.
 
     Where navigate already says the same at a version's instant, that version changes nothing.
+    Where the versions are ``few``, each is looked up.
     """
     return sql.SQL(
         """
@@ -146,12 +198,24 @@ def create_changed_keys(stream: Stream) -> sql.Composed:
             union all
             select natural_key, instant from vanishing
             union all
-            {differing}
+            select version.natural_key, version.instant
+            from day_version as version
+            left join {segment}
+            where version.state is distinct from navigate._atlas_row_hash
+                or (
+                    navigate._atlas_valid_from = version.instant
+                    and navigate._airbyte_raw_id <> version.raw_id
+                )
         ) as mark
         group by natural_key
         order by natural_key
         """
-    ).format(table_name=sql.Literal(stream.table_name), differing=_differing_versions(stream))
+    ).format(
+        table_name=sql.Literal(stream.table_name),
+        segment=(_SEGMENT_LOOKED_UP if few else _SEGMENT_JOINED).format(
+            navigate=navigate_identifier(stream)
+        ),
+    )
 
 
 def forget_dirty_keys(stream: Stream) -> sql.Composed:
@@ -161,26 +225,11 @@ def forget_dirty_keys(stream: Stream) -> sql.Composed:
     )
 
 
-def _differing_versions(stream: Stream) -> sql.Composed:
-    return sql.SQL(
-        """select version.natural_key, version.instant
-            from day_version as version
-        left join {navigate} as navigate
-            on navigate._atlas_natural_key = version.natural_key
-            and navigate._atlas_valid_from <= version.instant
-            and (navigate._atlas_valid_to is null or version.instant < navigate._atlas_valid_to)
-        where version.state is distinct from navigate._atlas_row_hash
-            or (
-                navigate._atlas_valid_from = version.instant
-                and navigate._airbyte_raw_id <> version.raw_id
-            )"""
-    ).format(navigate=navigate_identifier(stream))
-
-
-def create_stored(stream: Stream) -> sql.Composed:
+def create_stored(stream: Stream, *, few: bool) -> sql.Composed:
     """SQL: the segments of the changed keys that had not ended before the change.
 
-    All that follows reads them here, so that navigate itself is searched once.
+    All that follows reads them here, so that navigate itself is searched once. Where the keys are
+    ``few``, each is looked up.
     """
     return sql.SQL(
         """
@@ -194,11 +243,13 @@ def create_stored(stream: Stream) -> sql.Composed:
             navigate._atlas_row_hash as state,
             navigate._airbyte_raw_id as raw_id
         from changed
-        join {navigate} as navigate
-            on navigate._atlas_natural_key = changed.natural_key
-            and (navigate._atlas_valid_to is null or navigate._atlas_valid_to >= changed.since)
+        join {segments}
         """
-    ).format(navigate=navigate_identifier(stream))
+    ).format(
+        segments=(_SEGMENTS_LOOKED_UP if few else _SEGMENTS_JOINED).format(
+            navigate=navigate_identifier(stream)
+        )
+    )
 
 
 def create_difference(stream: Stream, *, with_snapshots: bool) -> sql.Composed:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from atlas_dagster.config import StreamRules
 from atlas_dagster.warehouse import PgConnection
@@ -18,13 +20,19 @@ from atlas_dagster_tests.properties.worlds import STREAM, World, random_world, w
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_navigate_is_what_the_rules_say(database: PgConnection, seed: int) -> None:
+def test_navigate_is_what_the_rules_say(
+    database: PgConnection, look_up: Callable[[bool], None], seed: int
+) -> None:
+    look_up(seed % 2 == 0)
     play(database, STREAM, random_world(random.Random(seed)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 2500))
-def test_navigate_is_what_the_rules_say_in_many_worlds(database: PgConnection, seed: int) -> None:
+def test_navigate_is_what_the_rules_say_in_many_worlds(
+    database: PgConnection, look_up: Callable[[bool], None], seed: int
+) -> None:
+    look_up(seed % 2 == 0)
     play(database, STREAM, random_world(random.Random(seed)))
 
 
@@ -37,18 +45,20 @@ def test_navigate_is_what_the_rules_say_in_many_worlds(database: PgConnection, s
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(world=worlds())
+@given(world=worlds(), few=st.booleans())
 def test_navigate_is_what_the_rules_say_in_worlds_that_shrink(
-    database: PgConnection, world: World
+    database: PgConnection, look_up: Callable[[bool], None], world: World, few: bool
 ) -> None:
+    look_up(few)
     play(database, STREAM, world)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_big_world_built_by_random_days_while_it_arrives(
-    database: PgConnection, seed: int
+    database: PgConnection, look_up: Callable[[bool], None], seed: int
 ) -> None:
+    look_up(seed % 2 == 0)
     chance = random.Random(seed)
     days = [(FIRST + timedelta(days=day)).date() for day in range(20)]
     versions = crowd(seed, keys=2000, days=len(days))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
@@ -66,18 +66,22 @@ PROFILE = settings(
 )
 
 
-@given(drawn_syncs)
+@given(drawn=drawn_syncs, few=st.booleans())
 @settings(PROFILE, max_examples=10)
-def test_navigate_follows_the_snapshots(warehouse: PgConnection, drawn: list[SyncDrawn]) -> None:
+def test_navigate_follows_the_snapshots(
+    warehouse: PgConnection, look_up: Callable[[bool], None], drawn: list[SyncDrawn], few: bool
+) -> None:
+    look_up(few)
     check(warehouse, drawn)
 
 
 @pytest.mark.slow
-@given(drawn_syncs)
+@given(drawn=drawn_syncs, few=st.booleans())
 @settings(PROFILE, max_examples=300)
 def test_navigate_follows_the_snapshots_of_many_worlds(
-    warehouse: PgConnection, drawn: list[SyncDrawn]
+    warehouse: PgConnection, look_up: Callable[[bool], None], drawn: list[SyncDrawn], few: bool
 ) -> None:
+    look_up(few)
     check(warehouse, drawn)
 
 
