@@ -160,6 +160,24 @@ def test_rows_beyond_the_partitions_belong_to_the_first_and_the_last_one(
     assert project.rows("select count(*) from navigate.shop__users") == [(2,)]
 
 
+def test_no_instant_is_too_far_away_to_belong_to_a_partition(
+    instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
+) -> None:
+    shop.say(*(user(number, "Anna", TODAY) for number in range(4)))
+    run(instance, "shop_sync")
+    with psycopg.connect(project.warehouse_url) as connection:
+        connection.execute(
+            "update landing.shop__users set _airbyte_extracted_at ="
+            " ('{-infinity,0044-03-15 BC,20000-01-01,infinity}'::timestamptz[])[id + 1]"
+        )
+    for partition in (FIRST_DAY, today()):
+        assert run(instance, "shop_layers", partition).success
+    assert materialized(instance, "explore", "shop", "users") == {FIRST_DAY, today()}
+    assert project.rows("select id from navigate.shop__users order by _atlas_valid_from") == [
+        (number,) for number in range(4)
+    ]
+
+
 def changes(number: int, days: Sequence[str]) -> list[Json]:
     """A user whose name changes with each day."""
     return [user(number, f"name {position}", on) for position, on in enumerate(days)]

@@ -96,6 +96,8 @@ class Player:
             navigate(self.connection, self.stream, self.world.rules, days_of(step))
 
     def _purge(self, step: Step) -> None:
+        self._land(step)
+        self._load(step)
         before = DAYS[0] + timedelta(days=step.last)
         purge(self.connection, self.stream, before)
         old = {v.raw_id for v in self.seen.values() if v.extracted_at.date() < before}

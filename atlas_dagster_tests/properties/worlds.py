@@ -86,8 +86,8 @@ class Step:
 
     ``land``: so many more versions arrive; ``again``: a version that landed lands once more;
     ``swap``: landing is replaced by a table with the same rows; ``load``, and ``chart`` and
-    ``navigate`` over days; ``sync``: so many arrive and go through all layers; ``purge``: explore
-    drops the days before ``last`` that chart holds.
+    ``navigate`` over days; ``sync``: so many arrive and go through all layers; ``purge``: so many
+    arrive and are loaded, and explore drops what chart holds of the first ``last`` days.
     """
 
     what: str
@@ -202,7 +202,7 @@ def _step(chance: Chance) -> Step:
             days = (chance.randint(0, len(DAYS) - 1), chance.randint(0, len(DAYS) - 1))
             return Step(what, min(days), max(days))
         case "purge":
-            return Step(what, last=chance.randint(1, len(DAYS)))
+            return Step(what, chance.randint(0, 2), chance.randint(1, len(DAYS)))
         case _:
             return Step(what)
 
