@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
+from typing_extensions import LiteralString
 
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.errors import WarehouseError
@@ -22,6 +23,10 @@ from atlas_dagster.warehouse import PgConnection, identifier, table_columns
 _TYPED = {"_airbyte_raw_id", "_airbyte_extracted_at"}
 _RAW = {"_airbyte_raw_id", "_airbyte_extracted_at", "_airbyte_data"}
 _RAW_V1 = {"_airbyte_ab_id", "_airbyte_emitted_at", "_airbyte_data"}
+
+
+# Raw tables of 1.x and 2.x allow no data at all.
+_RAW_DATA = sql.SQL("coalesce(landed._airbyte_data::jsonb, '{}')")
 
 
 @dataclass(frozen=True)
@@ -82,10 +87,10 @@ def _raw_source(table: Table, columns: Mapping[str, str]) -> LandingSource:
     return LandingSource(
         table=table,
         raw_id=sql.SQL("landed._airbyte_raw_id"),
-        extracted_at=sql.SQL("landed._airbyte_extracted_at"),
+        extracted_at=_unless_null("landed._airbyte_extracted_at"),
         meta=_meta(columns),
         generation_id=_generation_id(columns),
-        data=sql.SQL("landed._airbyte_data::jsonb"),
+        data=_RAW_DATA,
         fields={},
     )
 
@@ -94,12 +99,17 @@ def _raw_source_v1(table: Table) -> LandingSource:
     return LandingSource(
         table=table,
         raw_id=sql.SQL("landed._airbyte_ab_id"),
-        extracted_at=sql.SQL("landed._airbyte_emitted_at"),
+        extracted_at=_unless_null("landed._airbyte_emitted_at"),
         meta=sql.SQL("'{}'::jsonb"),
         generation_id=sql.SQL("null::bigint"),
-        data=sql.SQL("landed._airbyte_data::jsonb"),
+        data=_RAW_DATA,
         fields={},
     )
+
+
+def _unless_null(extracted_at: LiteralString) -> sql.Composable:
+    """Raw tables of 1.x and 2.x allow no time at all: the row counts as of 1970."""
+    return sql.SQL("coalesce({}, 'epoch'::timestamptz)").format(sql.SQL(extracted_at))
 
 
 def _meta(columns: Mapping[str, str]) -> sql.Composable:
@@ -131,7 +141,7 @@ def landed_rows(source: LandingSource, run_id: str, since: int | None) -> sql.Co
             {generation_id} as _airbyte_generation_id,
             {meta} as _airbyte_meta,
             case
-                when jsonb_typeof({meta} -> 'sync_id') = 'number'
+                when {meta} ->> 'sync_id' ~ '^[0-9]{{1,18}}$'
                 then ({meta} ->> 'sync_id')::bigint
             end as _atlas_sync_id,
             now() as _atlas_loaded_at,

@@ -226,12 +226,13 @@ def test_an_odd_value_is_the_time_where_it_fits_and_else_the_extraction_counts(
     rules = StreamRules(time_column=column)
     create_landing(warehouse, MEASURES)
     expected: dict[str | None, str] = {}
-    fitting = [value for value in odd_values(column, fitting=True) if value != BEYOND_INSTANTS]
+    fitting = odd_values(column, fitting=True)
     land_measure(warehouse, "plain", 1, 0, column, "2024-01-01")
     build(warehouse, MEASURES, rules)
     for key, value in enumerate(fitting + odd_values(column, fitting=False)):
         land_measure(warehouse, f"{key}", 2, key, column, value)
-        expected[f"{key}"] = value[:10] if value in fitting else "2024-01-02"
+        is_instant = value in fitting and value != BEYOND_INSTANTS
+        expected[f"{key}"] = value[:10] if is_instant else "2024-01-02"
     build(warehouse, MEASURES, rules)
     begins = {raw_id: str(begin)[:10] for raw_id, begin, *_ in segments(warehouse)}
     assert begins == {"plain": "2024-01-01", **expected}

@@ -146,6 +146,38 @@ def test_a_raw_table_of_v1(warehouse: PgConnection) -> None:
     assert explored(warehouse) == [version("v1", generation=None, meta={})]
 
 
+def test_a_raw_row_without_time_and_data_is_an_empty_record_of_1970(
+    warehouse: PgConnection,
+) -> None:
+    raw_v2(warehouse)
+    warehouse.execute(
+        "update airbyte_internal.landing_raw__stream_users"
+        " set _airbyte_extracted_at = null, _airbyte_data = null"
+    )
+    (row,) = explored(warehouse)
+    assert (row["_airbyte_extracted_at"].year, row["data"]) == (1970, {})
+
+
+@pytest.mark.parametrize("sync_id", [1.5, 1e30, -1, "x", None, [1]])
+def test_a_sync_id_that_is_no_job_is_none(warehouse: PgConnection, sync_id: Any) -> None:
+    typed_v3(warehouse)
+    warehouse.execute("update landing.users set _airbyte_meta = %s", (Jsonb({"sync_id": sync_id}),))
+    (row,) = explored(warehouse)
+    assert row["_atlas_sync_id"] is None
+
+
+def test_tables_that_a_destination_has_not_swapped_in_yet_are_left_alone(
+    warehouse: PgConnection,
+) -> None:
+    typed_v3(warehouse)
+    warehouse.execute(
+        "create table landing.users_airbyte_tmp as select * from landing.users;"
+        "create table landing._atlas_swap_0 as select * from landing.users;"
+        "update landing.users_airbyte_tmp set _airbyte_raw_id = 'temporary'"
+    )
+    assert [row["_airbyte_raw_id"] for row in explored(warehouse)] == ["typed"]
+
+
 def test_an_upgrade_from_raw_to_typed_takes_what_is_new(warehouse: PgConnection) -> None:
     raw_v2(warehouse, "first")
     explored(warehouse)
