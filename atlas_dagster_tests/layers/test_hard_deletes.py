@@ -55,6 +55,7 @@ def sync(
     deletes: tuple[int, ...] = (),
     *,
     status: str = "succeeded",
+    stream_status: str = "complete",
     job_type: str = "sync",
     full_refresh: bool = False,
 ) -> None:
@@ -85,7 +86,7 @@ def sync(
             STREAM.connection_id,
             day,
             STREAM.name,
-            "complete" if status == "succeeded" else "incomplete",
+            stream_status,
             full_refresh,
             len(upserts),
             [at(day).date()] if upserts else [],
@@ -202,13 +203,16 @@ def test_a_version_that_lands_while_explore_is_loaded_hides_no_deletion(
     assert lines(warehouse) == [(1, at(1), at(3, 1), "delete")]
 
 
-@pytest.mark.parametrize("status", ["failed", "cancelled"])
+@pytest.mark.parametrize(
+    ("status", "stream_status"),
+    [("failed", "incomplete"), ("cancelled", "incomplete"), ("failed", "complete")],
+)
 def test_a_sync_that_did_not_end_well_says_nothing_of_what_is_gone(
-    warehouse: PgConnection, status: str
+    warehouse: PgConnection, status: str, stream_status: str
 ) -> None:
     sync(warehouse, 1, (1, 2))
     build(warehouse)
-    sync(warehouse, 2, (), deletes=(2,), status=status)
+    sync(warehouse, 2, (), deletes=(2,), status=status, stream_status=stream_status)
     assert build(warehouse).rows == 0
     sync(warehouse, 3, ())
     assert build(warehouse).days == {at(3).date(): 1}
