@@ -52,12 +52,12 @@ def accept_snapshot(connection: PgConnection, table_name: str, job_id: int) -> b
     )
 
 
-def is_accepted(connection: PgConnection, stream: Stream, job_id: int) -> bool:
-    """Whether an operator has said that what a sync makes vanish is right."""
+def is_accepted(connection: PgConnection, stream: Stream, vanishing: int) -> bool:
+    """Whether an operator has said that so many keys, or more, are rightly gone from landing."""
     row = connection.execute(
-        "select exists (select from pipeline.snapshot_refusal"
-        " where table_name = %s and job_id = %s and accepted_at is not null)",
-        (stream.table_name, job_id),
+        sql.SQL(
+            "select exists (select {} where {} and accepted_at is not null and vanishing >= {})"
+        ).format(_FROM_REFUSAL, _is_absence(stream), sql.Literal(vanishing))
     ).fetchone()
     return bool(row and row[0])
 
@@ -77,22 +77,40 @@ def save_refusal(
     )
 
 
-def forget_stale_refusals(connection: PgConnection, stream: Stream, job_id: int) -> None:
-    """Forget what older syncs made vanish and a newer one tells anew; full refreshes stay."""
+def forget_absences(connection: PgConnection, stream: Stream) -> None:
+    """Forget what was refused, or accepted, of keys that are gone from landing: it is settled."""
+    connection.execute(sql.SQL("delete {} where {}").format(_FROM_REFUSAL, _is_absence(stream)))
+
+
+def forget_open_absences(connection: PgConnection, stream: Stream) -> None:
+    """Forget what older syncs were refused of keys that are gone: a newer one tells it anew."""
     connection.execute(
-        """
-        delete from pipeline.snapshot_refusal as refusal
-        using pipeline.sync_stream as synced
-        where refusal.table_name = %s
-            and refusal.accepted_at is null
-            and refusal.job_id < %s
-            and synced.connection_id = %s
-            and synced.job_id = refusal.job_id
-            and synced.name = %s
-            and synced.namespace = %s
-            and not synced.full_refresh
-        """,
-        (stream.table_name, job_id, stream.connection_id, stream.name, stream.namespace or ""),
+        sql.SQL("delete {} where {} and accepted_at is null").format(
+            _FROM_REFUSAL, _is_absence(stream)
+        )
+    )
+
+
+_FROM_REFUSAL = sql.SQL("from pipeline.snapshot_refusal as refusal")
+
+
+def _is_absence(stream: Stream) -> sql.Composed:
+    """SQL: whether a refusal is of keys that were gone from landing, not of a full refresh."""
+    return sql.SQL(
+        """refusal.table_name = {table_name}
+            and not exists (
+                select from pipeline.sync_stream as synced
+                where synced.connection_id = {connection_id}
+                    and synced.job_id = refusal.job_id
+                    and synced.name = {name}
+                    and synced.namespace = {namespace}
+                    and synced.full_refresh
+            )"""
+    ).format(
+        table_name=sql.Literal(stream.table_name),
+        connection_id=sql.Literal(stream.connection_id),
+        name=sql.Literal(stream.name),
+        namespace=sql.Literal(stream.namespace or ""),
     )
 
 

@@ -16,7 +16,12 @@ from psycopg.rows import class_row
 from atlas_dagster.casts import cast_json
 from atlas_dagster.catalog import CDC_DELETED_AT, Column, Stream, Table
 from atlas_dagster.layers.days import readable_day
-from atlas_dagster.layers.snapshots import forget_stale_refusals, is_accepted, save_refusal
+from atlas_dagster.layers.snapshots import (
+    forget_absences,
+    forget_open_absences,
+    is_accepted,
+    save_refusal,
+)
 from atlas_dagster.names import bounded_identifier
 from atlas_dagster.warehouse import PgConnection, identifier, table_exists
 
@@ -75,10 +80,11 @@ def find_vanished(
         return None
     row = connection.execute(count_vanished(stream)).fetchone()
     vanishing, known = row or (0, 0)
-    forget_stale_refusals(connection, stream, sync.job_id)
-    if vanishing > known * most_vanishing and not is_accepted(connection, stream, sync.job_id):
+    if vanishing > known * most_vanishing and not is_accepted(connection, stream, vanishing):
+        forget_open_absences(connection, stream)
         save_refusal(connection, stream, sync.job_id, vanishing, known)
         return None
+    forget_absences(connection, stream)
     return sync if vanishing else None
 
 

@@ -278,6 +278,41 @@ def test_a_newer_sync_tells_anew_what_was_refused(warehouse: PgConnection) -> No
     assert open_refusals(warehouse, STREAM.table_name) == []
 
 
+def test_what_was_accepted_holds_for_the_syncs_that_came_since(warehouse: PgConnection) -> None:
+    sync(warehouse, 1, (1, 2, 3, 4))
+    build(warehouse)
+    sync(warehouse, 2, (), deletes=(2, 3, 4))
+    build(warehouse, most_vanishing=0.5)
+    accept_snapshot(warehouse, STREAM.table_name, 2)
+    sync(warehouse, 3, (1,))
+    assert build(warehouse, most_vanishing=0.5).days == {at(3).date(): 4}
+    sync(warehouse, 4, (2, 3, 4))
+    build(warehouse)
+    sync(warehouse, 5, (), deletes=(2, 3, 4))
+    assert build(warehouse, most_vanishing=0.5).rows == 0, "it was accepted once"
+
+
+def test_more_than_was_accepted_is_refused_again(warehouse: PgConnection) -> None:
+    sync(warehouse, 1, (1, 2, 3, 4))
+    build(warehouse)
+    sync(warehouse, 2, (), deletes=(2, 3, 4))
+    build(warehouse, most_vanishing=0.5)
+    accept_snapshot(warehouse, STREAM.table_name, 2)
+    sync(warehouse, 3, (), deletes=(1,))
+    assert build(warehouse, most_vanishing=0.5).rows == 0
+    assert [r.job_id for r in open_refusals(warehouse, STREAM.table_name)] == [3]
+
+
+def test_a_refresh_that_was_refused_stays_refused(warehouse: PgConnection) -> None:
+    sync(warehouse, 1, (1, 2, 3, 4))
+    build(warehouse)
+    sync(warehouse, 2, (1,), job_type="refresh", full_refresh=True)
+    build(warehouse)
+    sync(warehouse, 3, (), deletes=(2,))
+    build(warehouse)
+    assert [r.job_id for r in open_refusals(warehouse, STREAM.table_name)] == [2]
+
+
 def test_a_tombstone_counts_at_its_own_instant_where_a_time_column_is_named(
     warehouse: PgConnection,
 ) -> None:

@@ -133,6 +133,15 @@ def test_a_column_that_widens_keeps_its_values_and_opens_no_segment(
     assert segments(warehouse, stream) == [(1, {"x": held})]
 
 
+def test_a_column_that_has_widened_stays_wide(warehouse: PgConnection) -> None:
+    for kind in (INTEGER, TEXT, INTEGER):
+        stream = declare(warehouse, x=kind)
+    assert stream.columns[1].type is ColumnType.TEXT
+    for kind in (DATE, OBJECT, DATE):
+        stream = declare(warehouse, x=INTEGER, y=kind)
+    assert (stream.columns[2].type, stream.columns[2].was_instant) == (ColumnType.JSONB, True)
+
+
 def test_a_number_that_turns_into_text_is_another_value(warehouse: PgConnection) -> None:
     extract(warehouse, declare(warehouse, x=INTEGER), 1, x=5)
     stream = declare(warehouse, x=TEXT)
