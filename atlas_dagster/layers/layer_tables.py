@@ -47,6 +47,15 @@ def stored_type(kind: ColumnType) -> str:
     return "character varying" if kind is ColumnType.TEXT else kind.value
 
 
+def is_registered(connection: PgConnection, table: Table) -> bool:
+    """Whether a table was ever built, even if it has been dropped since."""
+    row = connection.execute(
+        "select exists (select from pipeline.layer_table where layer = %s and table_name = %s)",
+        (table.schema, table.name),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def known_rows(connection: PgConnection, table: Table) -> int:
     """How many rows a table has; 0 where it is not registered."""
     row = connection.execute(

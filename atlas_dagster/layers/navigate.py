@@ -17,6 +17,7 @@ from atlas_dagster.layers.layer_tables import (
     RowCount,
     add_new_columns,
     add_rows,
+    is_registered,
     known_rows,
     outdated_by,
     start_table,
@@ -25,6 +26,7 @@ from atlas_dagster.layers.snapshots import (
     create_snapshots,
     create_vanishing,
     forget_refused,
+    refuse_earliest,
     refuse_snapshots,
 )
 from atlas_dagster.warehouse import (
@@ -111,33 +113,40 @@ def _build_all(
     rebuilt: str | None,
 ) -> NavigateResult:
     table = navigate_table(stream)
-    view = Table("navigate", navigate_ddl.current_view_name(stream))
-    function = navigate_ddl.as_of_function_name(stream)
-    with replacing(connection, table, ours=[view], function=function):
+    # A snapshot that was believed once stays so, however late versions would make it look now.
+    is_first = not is_registered(connection, table)
+    _create_table(connection, stream, run_id)
+    refused = 0
+    while is_first and connection.execute(refuse_earliest(stream, rules.most_vanishing)).rowcount:
+        refused += 1
         _create_table(connection, stream, run_id)
     rows, current = _counts(connection, navigate_sql.count_segments(stream))
     count = start_table(connection, table, rules.definition, RowCount(rows, current))
     return NavigateResult(
-        rows, rows - current, reopened=0, removed=0, count=count, rebuilt=rebuilt, refused=0
+        rows, rows - current, reopened=0, removed=0, count=count, rebuilt=rebuilt, refused=refused
     )
 
 
 def _create_table(connection: PgConnection, stream: Stream, run_id: str) -> None:
     """Make the table out of all of chart, and what people read it by."""
-    snapshots = _load_snapshots(connection, stream)
-    connection.execute(
-        navigate_sql.create_table_from_chart(stream, run_id, with_snapshots=snapshots > 0)
-    )
-    connection.execute(navigate_ddl.constrain_table(stream))
-    connection.execute(navigate_sql.forget_dirty_keys(stream))
-    connection.execute(navigate_ddl.create_current_index(stream))
-    connection.execute(navigate_ddl.create_current_view(stream))
-    connection.execute(navigate_ddl.create_as_of_function(stream))
-    connection.execute(
-        sql.SQL("analyze {} (_atlas_natural_key, _atlas_valid_from, _atlas_valid_to)").format(
-            identifier(navigate_table(stream))
+    table = navigate_table(stream)
+    view = Table("navigate", navigate_ddl.current_view_name(stream))
+    function = navigate_ddl.as_of_function_name(stream)
+    with replacing(connection, table, ours=[view], function=function):
+        snapshots = _load_snapshots(connection, stream)
+        connection.execute(
+            navigate_sql.create_table_from_chart(stream, run_id, with_snapshots=snapshots > 0)
         )
-    )
+        connection.execute(navigate_ddl.constrain_table(stream))
+        connection.execute(navigate_sql.forget_dirty_keys(stream))
+        connection.execute(navigate_ddl.create_current_index(stream))
+        connection.execute(navigate_ddl.create_current_view(stream))
+        connection.execute(navigate_ddl.create_as_of_function(stream))
+        connection.execute(
+            sql.SQL("analyze {} (_atlas_natural_key, _atlas_valid_from, _atlas_valid_to)").format(
+                identifier(table)
+            )
+        )
 
 
 def _apply_days(
@@ -176,6 +185,7 @@ def _apply_days(
 
 
 def _load_snapshots(connection: PgConnection, stream: Stream) -> int:
+    connection.execute("drop table if exists pg_temp.snapshot")
     snapshots = connection.execute(create_snapshots(stream)).rowcount
     if snapshots:
         connection.execute("create index on snapshot (instant)")

@@ -241,6 +241,46 @@ def refuse_snapshots(stream: Stream, most_vanishing: float) -> sql.Composed:
     )
 
 
+def refuse_earliest(stream: Stream, most_vanishing: float) -> sql.Composed:
+    """SQL: refuse the first snapshot that made too large a share of the known keys vanish.
+
+    For a navigate that was just built with all snapshots: those after it have to be judged again.
+    """
+    return sql.SQL(
+        """
+        with judged as (
+            select
+                snapshot.job_id,
+                snapshot.instant,
+                count(*) filter (
+                    where navigate._atlas_valid_to = snapshot.instant
+                        and navigate._atlas_closed_by = 'delete'
+                ) as vanishing,
+                count(*) as known
+            from snapshot
+            join {navigate} as navigate
+                on navigate._atlas_valid_from < snapshot.instant
+                and (
+                    navigate._atlas_valid_to is null
+                    or navigate._atlas_valid_to >= snapshot.instant
+                )
+            where not snapshot.trusted
+            group by snapshot.job_id, snapshot.instant
+        )
+        insert into pipeline.snapshot_refusal (table_name, job_id, vanishing, known)
+        select {table_name}, job_id, vanishing, known
+        from judged
+        where vanishing > known * {most_vanishing}
+        order by instant
+        limit 1
+        """
+    ).format(
+        navigate=sql.Identifier("navigate", stream.table_name),
+        table_name=sql.Literal(stream.table_name),
+        most_vanishing=sql.Literal(most_vanishing),
+    )
+
+
 def forget_refused(stream: Stream) -> sql.Composed:
     """SQL: take back what snapshots that were just refused would make vanish."""
     return sql.SQL(

@@ -140,6 +140,27 @@ def test_half_of_the_keys_may_vanish_and_one_more_may_not(warehouse: PgConnectio
     assert [segment[0] for segment in lines(warehouse) if segment[2] is None] == [1, 2, 5]
 
 
+def test_a_first_build_believes_no_more_than_one_at_a_time_does(warehouse: PgConnection) -> None:
+    for day, ids in [(1, [1, 2, 3, 4]), (2, []), (3, [1, 2, 3]), (4, [3]), (5, [2, 3])]:
+        sync(warehouse, day, ids)
+    before = lines(warehouse), refusals(warehouse)
+    assert [job_id for job_id, *_ in before[1]] == [2, 4]
+    drop_navigate(warehouse, STREAM)
+    warehouse.execute(
+        "delete from pipeline.layer_table where layer = 'navigate';"
+        "delete from pipeline.snapshot_refusal"
+    )
+    assert build(warehouse, 5) == 2
+    assert (lines(warehouse), refusals(warehouse)) == before
+
+
+def refusals(connection: PgConnection) -> list[tuple[int, int, int]]:
+    return [
+        (refusal.job_id, refusal.vanishing, refusal.known)
+        for refusal in open_refusals(connection, STREAM.table_name)
+    ]
+
+
 def test_the_share_can_be_set_for_a_stream(warehouse: PgConnection) -> None:
     everything = StreamRules(most_vanishing=1.0)
     sync(warehouse, 1, [1, 2, 3], rules=everything)
