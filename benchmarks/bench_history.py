@@ -58,7 +58,7 @@ PEER_TARGET = 3
 
 ENDS = 5  # days at either end that are compared
 HOT_SETS = 10  # the sets of keys that change in turn
-SLOW_PEERS = 500_000  # keys from which a peer is asked for one increment only
+PEER_DAYS = 3
 BUILT = ("chart", "navigate")  # what a backfill builds from explore
 ORDERS = ("oldest first", "shuffled", "one range")
 
@@ -111,7 +111,6 @@ def main() -> None:
     compile_bytecode()
     keys, days = (20_000, 10) if options.quick else (options.keys, options.days)
     peers_keys = options.peers_keys or keys
-    peers_days = 1 if peers_keys >= SLOW_PEERS else 3
     with throwaway_directory() as directory, throwaway_server(directory) as server:
         ours = in_own_process(server, keys, days, backfills=True)
         report_days(ours)
@@ -119,8 +118,8 @@ def main() -> None:
         print(f"\npeak memory of our process, MB: {at_most(ours.memory / 1e6, MEMORY_TARGET, 0)}")
         if not options.skip_peers:
             if peers_keys != keys:
-                ours = in_own_process(server, peers_keys, peers_days, backfills=False)
-            report_peers(measure_peers(server, directory, peers_keys, peers_days), ours)
+                ours = in_own_process(server, peers_keys, PEER_DAYS, backfills=False)
+            report_peers(measure_peers(server, directory, peers_keys, PEER_DAYS), ours)
 
 
 def in_own_process(server: Server, keys: int, days: int, *, backfills: bool) -> History:
