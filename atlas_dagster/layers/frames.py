@@ -15,6 +15,7 @@ from psycopg import sql
 
 from atlas_dagster.catalog import Table
 from atlas_dagster.errors import WarehouseError
+from atlas_dagster.layers.days import of_days
 from atlas_dagster.warehouse import PgConnection, identifier, table_columns
 
 if TYPE_CHECKING:
@@ -120,9 +121,7 @@ def _condition(table: Table, selection: Selection) -> sql.Composable:
         return valid_at(selection.instant)
     if table.schema == "navigate":
         return valid_within(selection)
-    return sql.SQL("_atlas_partition between {} and {}").format(
-        sql.Literal(selection.first), sql.Literal(selection.last)
-    )
+    return of_days(sql.SQL("_atlas_partition"), (selection.first, selection.last))
 
 
 def valid_at(instant: datetime) -> sql.Composed:
