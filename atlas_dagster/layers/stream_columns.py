@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from atlas_dagster.catalog import Column, Stream
 from atlas_dagster.json_schema import INSTANT_TYPES, ColumnType, wider_type
 from atlas_dagster.names import unique_columns
-from atlas_dagster.warehouse import PgConnection, lock_transaction
+from atlas_dagster.warehouse import PgConnection, lock_transaction, register_stream
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def register_columns(connection: PgConnection, stream: Stream, run_id: str) -> S
         registered = _load(connection, stream.table_name)
         wanted = _merged(stream.columns, registered)
         if wanted != registered:
+            register_stream(connection, stream)
             lock_transaction(connection, f"columns/{stream.table_name}")
             registered = _load(connection, stream.table_name)
             wanted = _merged(stream.columns, registered)

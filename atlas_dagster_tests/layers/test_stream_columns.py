@@ -66,6 +66,11 @@ def test_the_first_columns_of_a_stream_are_no_change(warehouse: PgConnection) ->
     assert changes(warehouse, "second") == []
 
 
+def test_columns_may_be_taken_up_before_anything_was_explored(warehouse: PgConnection) -> None:
+    orders = make_stream({"id": INTEGER}, name="orders", slug="orders")
+    assert register_columns(warehouse, orders, "run").columns == orders.columns
+
+
 def test_what_changes_is_recorded_with_the_run_that_found_it(warehouse: PgConnection) -> None:
     declare(warehouse, a=TEXT, b=INTEGER)
     declare(warehouse, "second", b=NUMBER, c=DATE)
