@@ -118,6 +118,7 @@ class Ledger:
             "workspaceId": self.workspace_id,
             "createdAt": 1700000000,
             "configuration": {
+                "destinationType": kind,  # Airbyte's SDK tells configurations apart by it
                 "host": "db",
                 "port": 5432,
                 "database": "atlas",
