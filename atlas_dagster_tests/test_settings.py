@@ -79,3 +79,97 @@ def test_a_heartbeat_is_a_number_above_0(value: str) -> None:
     assert str(caught.value) == (
         f"ATLAS_CONNECTOR_HEARTBEAT_SECONDS: expected a number above 0, found {value!r}"
     )
+
+
+SERVER = {
+    "AIRBYTE_REST_API_BASE_URL": "https://airbyte.example.com/api/public/v1/",
+    "AIRBYTE_CONFIGURATION_API_BASE_URL": "https://airbyte.example.com/api/v1",
+    "AIRBYTE_WORKSPACE_ID": "w-1",
+}
+CLIENT = {"AIRBYTE_CLIENT_ID": "id", "AIRBYTE_CLIENT_SECRET": "s3cret"}
+USER = {"AIRBYTE_USERNAME": "me", "AIRBYTE_PASSWORD": "s3cret"}
+
+
+def test_an_airbyte_server_is_named_as_dagster_airbyte_documents_it() -> None:
+    server = load_settings(SERVER).airbyte
+    assert server
+    assert server.rest_url == "https://airbyte.example.com/api/public/v1"
+    assert server.configuration_url == "https://airbyte.example.com/api/v1"
+    assert (server.workspace_id, server.name, server.secret) == ("w-1", None, None)
+    assert (server.reattaches, server.poll_seconds, server.request_seconds) == (True, 10, 30)
+    assert load_settings({}).airbyte is None
+
+
+@pytest.mark.parametrize(
+    ("credentials", "name", "uses_tokens"), [(CLIENT, "id", True), (USER, "me", False)]
+)
+def test_its_credentials_are_a_clients_or_a_users_and_stay_out_of_sight(
+    credentials: dict[str, str], name: str, uses_tokens: bool
+) -> None:
+    settings = load_settings({**SERVER, **credentials})
+    assert settings.airbyte
+    assert (settings.airbyte.name, settings.airbyte.secret) == (name, "s3cret")
+    assert settings.airbyte.uses_tokens is uses_tokens
+    assert "s3cret" not in repr(settings)
+
+
+def test_a_workspace_alone_is_one_of_airbyte_cloud() -> None:
+    server = load_settings({"AIRBYTE_WORKSPACE_ID": "w-1", **CLIENT}).airbyte
+    assert server
+    assert server.rest_url == "https://api.airbyte.com/v1"
+    assert server.configuration_url == "https://cloud.airbyte.com/api/v1"
+
+
+def test_credentials_alone_are_no_server() -> None:
+    assert load_settings({**CLIENT, **USER}).airbyte is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (
+            {**SERVER, "AIRBYTE_WORKSPACE_ID": ""},
+            "AIRBYTE_WORKSPACE_ID: not set, and a URL of Airbyte is",
+        ),
+        (
+            {**SERVER, "AIRBYTE_REST_API_BASE_URL": ""},
+            "AIRBYTE_REST_API_BASE_URL: not set, and the URL of Airbyte's other API is",
+        ),
+        (
+            {**SERVER, "AIRBYTE_CONFIGURATION_API_BASE_URL": "airbyte.example.com"},
+            "AIRBYTE_CONFIGURATION_API_BASE_URL: expected a URL that starts with http:// or"
+            " https://",
+        ),
+        (
+            {"AIRBYTE_WORKSPACE_ID": "w-1"},
+            "AIRBYTE_REST_API_BASE_URL: not set; without it the workspace is one of Airbyte Cloud,"
+            " which needs AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET",
+        ),
+        (
+            {**SERVER, "AIRBYTE_CLIENT_ID": "id"},
+            "AIRBYTE_CLIENT_SECRET: not set, and AIRBYTE_CLIENT_ID is",
+        ),
+        (
+            {**SERVER, "AIRBYTE_PASSWORD": "s3cret"},
+            "AIRBYTE_USERNAME: not set, and AIRBYTE_PASSWORD is",
+        ),
+        (
+            {**SERVER, **CLIENT, **USER},
+            "AIRBYTE_CLIENT_ID and AIRBYTE_USERNAME are both set; keep one of them",
+        ),
+        (
+            {**SERVER, "ATLAS_AIRBYTE_REATTACH": "maybe"},
+            "ATLAS_AIRBYTE_REATTACH: expected true or false, found 'maybe'",
+        ),
+        (
+            {**SERVER, "ATLAS_AIRBYTE_POLL_SECONDS": "0"},
+            "ATLAS_AIRBYTE_POLL_SECONDS: expected a number above 0, found '0'",
+        ),
+    ],
+)
+def test_half_a_server_is_refused_by_the_variable_that_is_wrong(
+    environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(environment)
+    assert str(caught.value) == said

@@ -44,9 +44,16 @@ class Lose:
     """Close the connection without an answer."""
 
 
+@dataclass(frozen=True)
+class Gather:
+    """Wait for as many requests as the barrier takes, and answer them all."""
+
+    barrier: threading.Barrier
+
+
 LOGIN_PAGE = Answer(200, b"<!doctype html><title>Airbyte</title>", {"Content-Type": "text/html"})
 BUSY = Answer(503, answers.problem(503, "service-unavailable", "try again"))
-Trouble = Answer | Hang | Lose
+Trouble = Answer | Hang | Lose | Gather
 
 
 @dataclass
@@ -68,7 +75,7 @@ class AirbyteDouble:
         self.requests: list[str] = []
         self.credentials: tuple[str, str] | None = None
         self.basic = False
-        self.token_seconds = 180
+        self.token_seconds: float = 180
         self.repeats_items = False
         self.empty_pages: set[int] = set()
         self.released = threading.Event()
@@ -131,6 +138,8 @@ class AirbyteDouble:
         try:
             if isinstance(trouble, (Answer, Lose)):
                 return trouble
+            if isinstance(trouble, Gather):
+                trouble.barrier.wait(timeout=30)
             body = _parse(content, headers.get("Content-Type", ""))
             with self._lock:
                 answer = self._answer(method, url.path, dict(parse_qsl(url.query)), headers, body)

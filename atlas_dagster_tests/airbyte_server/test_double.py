@@ -15,11 +15,12 @@ from atlas_dagster_tests.airbyte_server.ledger import stream
 
 
 @pytest.fixture
-def shop(server: AirbyteDouble) -> AirbyteDouble:
+def shop(airbyte_server: AirbyteDouble) -> AirbyteDouble:
     """A workspace of one connection, for those who know the client's secret."""
-    server.credentials = ("client", uuid.uuid4().hex)  # the SDK keeps tokens by them, for ever
-    server.ledger.add_connection("shop", stream("users"), stream("orders"), prefix="p_")
-    return server
+    # Credentials of its own for each test: the SDK keeps tokens by them, for ever.
+    airbyte_server.credentials = ("client", uuid.uuid4().hex)
+    airbyte_server.ledger.add_connection("shop", stream("users"), stream("orders"), prefix="p_")
+    return airbyte_server
 
 
 def stock(server: AirbyteDouble) -> AirbyteWorkspace:
