@@ -21,6 +21,9 @@ from atlas_dagster.names import (
     unique_slugs,
 )
 
+POSTGRES = "postgres"
+_POSTGRES_DEFINITION = "25c5221d-dce2-4163-ade9-739ef790f503"  # Airbyte's id of the connector
+
 CDC_DELETED_AT = "_ab_cdc_deleted_at"
 """The property of CDC sources that is not null where a record is deleted."""
 
@@ -31,10 +34,14 @@ class SyncMode(str, Enum):
 
 
 class DestinationMode(str, Enum):
+    """How a destination writes; only such as are no warehouse know the last two."""
+
     APPEND = "append"
     OVERWRITE = "overwrite"
     APPEND_DEDUP = "append_dedup"
     OVERWRITE_DEDUP = "overwrite_dedup"
+    UPDATE = "update"
+    SOFT_DELETE = "soft_delete"
 
     @property
     def dedups(self) -> bool:
@@ -142,7 +149,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Connection:
-    """An Airbyte connection and the streams it has selected."""
+    """An Airbyte connection and the streams it has selected; ``database`` is its destination's."""
 
     id: str
     name: str
@@ -155,6 +162,12 @@ class Connection:
     cron: str | None
     destination_type: str
     streams: tuple[Stream, ...]
+    database: str | None = None
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether it lands where layers can be built from."""
+        return self.destination_type == POSTGRES
 
     @property
     def is_active(self) -> bool:
@@ -227,6 +240,7 @@ class _ConnectionRead(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _DestinationConfiguration(msgspec.Struct, frozen=True):
+    database: str | None = None
     schema: str | None = None
     disable_type_dedupe: bool | None = None
     raw_data_schema: str | None = None
@@ -236,6 +250,13 @@ class _DestinationConfiguration(msgspec.Struct, frozen=True):
 class _Destination(msgspec.Struct, frozen=True, rename="camel"):
     configuration: _DestinationConfiguration
     destination_type: str | None = None
+    definition_id: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Its type, which Airbyte leaves empty for connectors that a workspace added itself."""
+        is_postgres = self.definition_id == _POSTGRES_DEFINITION
+        return self.destination_type or (POSTGRES if is_postgres else "")
 
 
 def parse_connection(
@@ -250,7 +271,7 @@ def parse_connection(
     """
     where = f"connection {details.get('name') or details.get('connectionId') or slug}"
     read = _convert(details, _ConnectionRead, where)
-    target = _convert(destination, _Destination, f"{where}, destination")
+    target = _read_destination(destination, f"{where}, destination")
     entries = [entry for entry in read.sync_catalog.streams if entry.config.selected is not False]
     landing = _landing_tables(entries, read, target, where)
     slugs = stream_slugs([entry.key for entry in entries])
@@ -265,7 +286,8 @@ def parse_connection(
         namespace_format=_unless_blank(read.namespace_format),
         schedule_type=read.schedule_type or "manual",
         cron=cron.cron_expression if cron else None,
-        destination_type=target.destination_type or "",
+        destination_type=target.kind,
+        database=target.configuration.database,
         streams=tuple(
             replace(
                 _stream(entry, read.connection_id, slug, slugs[entry.key], table),
@@ -387,6 +409,17 @@ def _landing_tables(
             )
         owners[table] = entry.stream.name
     return tables
+
+
+def _read_destination(destination: Mapping[str, Any], where: str) -> _Destination:
+    """Read a destination; the keys of one that is not Postgres may mean anything."""
+    bare = _convert({**destination, "configuration": {}}, _Destination, where)
+    if bare.kind not in (POSTGRES, "") and "configuration" in destination:
+        schema = json_object(destination["configuration"]).get("schema")
+        return msgspec.structs.replace(
+            bare, configuration=_DestinationConfiguration(schema=_text_or_none(schema))
+        )
+    return _convert(destination, _Destination, where)
 
 
 def _convert(answer: Mapping[str, Any], kind: type[_T], where: str) -> _T:

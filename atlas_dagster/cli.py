@@ -10,6 +10,7 @@ import click
 from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
+from atlas_dagster.cli_refresh import refresh, refresh_if_set
 from atlas_dagster.cli_retention import retention
 from atlas_dagster.cli_snapshot import snapshot
 from atlas_dagster.cli_state import state
@@ -46,8 +47,10 @@ def dev(arguments: tuple[str, ...]) -> None:
     project = Path.cwd()
     if not (project / "dagster.yaml").is_file():
         raise ConfigError(f"{project} has no dagster.yaml: run atlas in the project's directory")
-    with connect(resolve_url(load_settings())) as connection:
+    settings = load_settings()
+    with connect(resolve_url(settings)) as connection:
         migrate(connection)
+    refresh_if_set(settings)
     command = [sys.executable, "-m", "dagster", "dev", *arguments]
     os.execve(sys.executable, command, {"DAGSTER_HOME": str(project), **os.environ})
 
@@ -60,6 +63,7 @@ def demo() -> None:
     run_demo(load_settings())
 
 
+atlas.add_command(refresh)
 atlas.add_command(state)
 atlas.add_command(snapshot)
 atlas.add_command(retention)

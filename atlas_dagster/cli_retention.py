@@ -7,6 +7,7 @@ from datetime import date, datetime, timezone
 
 import click
 
+from atlas_dagster.airbyte.snapshot import served_slugs
 from atlas_dagster.config import load_rules
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.layers.retention import drop_old_versions, find_old_versions, first_kept_day
@@ -23,7 +24,7 @@ StreamName = tuple[str, str]
 def retention(streams: tuple[str, ...], dry_run: bool) -> None:
     """Drop versions from explore that are older than retention_days. Default: of all streams."""
     settings = load_settings()
-    limits = load_rules(settings).retention_days()
+    limits = load_rules(settings, served_slugs(settings)).retention_days()
     with connect(resolve_url(settings), application="atlas retention") as warehouse:
         migrate(warehouse)
         chosen = _chosen(warehouse, streams, limits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 from zoneinfo import ZoneInfo
@@ -23,6 +23,11 @@ _SOURCE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([0-9][A-Za-z0-9.+!-]
 _SOURCE_SHAPE = "a package and its exact version, such as airbyte-source-faker==7.2.1"
 _OWNER = re.compile(r"team:.+|[a-zA-Z0-9_.+-]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+")
 _OWN_SCHEMAS = ("explore", "chart", "navigate", "pipeline", "information_schema")
+_WAREHOUSE_MODES = [
+    mode
+    for mode in DestinationMode
+    if mode not in (DestinationMode.UPDATE, DestinationMode.SOFT_DELETE)
+]
 _DESTINATION_MODES = {
     SyncMode.FULL_REFRESH: (
         DestinationMode.OVERWRITE,
@@ -133,19 +138,20 @@ def load_connections(settings: Settings) -> tuple[EmbeddedConnection, ...]:
     return connections
 
 
-def load_rules(settings: Settings) -> AtlasRules:
+def load_rules(settings: Settings, served: Collection[str] | None = ()) -> AtlasRules:
     """The rules of ``config/atlas.yaml``, or the defaults if it is missing.
 
-    Names are checked against the embedded connections, where there are any; an Airbyte server's
-    are not known here. Raises ConfigError naming the file, line and key of the first mistake.
+    Names are checked against the embedded connections and the slugs of those that an Airbyte
+    server has (``served``; None: they are not known). Raises ConfigError naming the file, line and
+    key of the first mistake.
     """
     root = read_yaml(settings.atlas_file).keys("connections")
     embedded = {connection.slug: connection for connection in load_connections(settings)}
     rules: dict[str, ConnectionRules] = {}
     for name, node in root["connections"].mapping().items():
         connection = embedded.get(slug(name))
-        if embedded and connection is None:
-            known = [connection.name for connection in embedded.values()]
+        known = [*(connection.name for connection in embedded.values()), *(served or ())]
+        if connection is None and known and served is not None and slug(name) not in served:
             raise node.error(f"unknown connection; {suggestion(name, known)}")
         if slug(name) in rules:
             raise node.error(f"has the slug {slug(name)} like another; keep one of them")
@@ -236,7 +242,7 @@ def _stream(node: Node) -> EmbeddedStream:
     sync_mode = keys["sync_mode"].choice(SyncMode, SyncMode.INCREMENTAL)
     allowed = _DESTINATION_MODES[sync_mode]
     destination = keys["destination_sync_mode"]
-    mode = destination.choice(DestinationMode, allowed[0])
+    mode = destination.choice(_WAREHOUSE_MODES, allowed[0])
     if mode not in allowed:
         modes = ", ".join(member.value for member in allowed)
         raise destination.expected(f"one of {modes} with sync_mode {sync_mode.value}")

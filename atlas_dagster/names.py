@@ -51,6 +51,11 @@ def unique_slugs(names: Sequence[str]) -> dict[str, str]:
     return taken
 
 
+def tailed_slug(name: str, key: str) -> str:
+    """The slug of a name with a tail made of a key that no other of that name has."""
+    return f"{slug(name)}_{_digest(key)}"
+
+
 def bounded_identifier(name: str) -> str:
     """A name as PostgreSQL can hold it: 1 to 63 bytes of UTF-8 without NUL.
 

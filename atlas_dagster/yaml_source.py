@@ -85,15 +85,14 @@ class Node:
             raise self.expected(f"{what} (in quotes)" if number else what)
         return self.value
 
-    def choice(self, kind: type[_E], default: _E) -> _E:
-        """A member of an enumeration, by its value; ``default`` where it is absent."""
+    def choice(self, members: Iterable[_E], default: _E) -> _E:
+        """One of the members of an enumeration, by its value; ``default`` where it is absent."""
         if self.value is None:
             return default
-        try:
-            return kind(self.value)
-        except ValueError:
-            members = ", ".join(str(member.value) for member in kind)
-            raise self.expected(f"one of {members}") from None
+        known = {member.value: member for member in members}
+        if not isinstance(self.value, str) or self.value not in known:
+            raise self.expected(f"one of {', '.join(known)}")
+        return known[self.value]
 
 
 def read_yaml(path: Path) -> Node:

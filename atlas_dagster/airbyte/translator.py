@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from dagster import AssetSpec
 from dagster_airbyte import AirbyteConnectionTableProps, DagsterAirbyteTranslator
 from dagster_airbyte.translator import AirbyteMetadataSet
 
 from atlas_dagster.catalog import Connection, Stream
 from atlas_dagster.names import slug
+
+_KIND = re.compile(r"[A-Za-z0-9_.-]{1,63}")  # what Dagster takes
 
 
 class AtlasTranslator(DagsterAirbyteTranslator):
@@ -19,7 +23,7 @@ class AtlasTranslator(DagsterAirbyteTranslator):
 
     def get_stream_spec(self, connection: Connection, stream: Stream) -> AssetSpec:
         """The asset of a stream; Airbyte's own names stay in its metadata."""
-        storage = {connection.destination_type} if connection.destination_type else set[str]()
+        storage = {kind} if _KIND.fullmatch(kind := connection.destination_type) else set[str]()
         return AssetSpec(
             key=["airbyte", connection.slug, stream.slug],
             group_name=connection.slug,

@@ -27,6 +27,12 @@ from pydantic import PrivateAttr
 from atlas_dagster.airbyte import catalogs
 from atlas_dagster.airbyte.client import POLL_SECONDS, EmbeddedAirbyteClient
 from atlas_dagster.airbyte.jobs import Job, StreamKey, StreamSync
+from atlas_dagster.airbyte.snapshot import (
+    ServerConnection,
+    Snapshot,
+    load_snapshot,
+    server_connections,
+)
 from atlas_dagster.airbyte.translator import AtlasTranslator
 from atlas_dagster.catalog import Connection, Stream, parse_connection
 from atlas_dagster.errors import AtlasError, ConfigError, WarehouseError
@@ -38,7 +44,7 @@ SyncEvents: TypeAlias = Generator[MaterializeResult[Any] | AssetMaterialization,
 
 
 class AtlasAirbyteWorkspace(AirbyteWorkspace):
-    """An AirbyteWorkspace whose connections are those of ``config/connections.yaml``.
+    """An AirbyteWorkspace of the connections in ``config/connections.yaml`` and of a server.
 
     Settings, connections and the warehouse's URL come from the environment when they are needed:
     as fields of the resource they would show in Dagster's UI.
@@ -63,6 +69,15 @@ class AtlasAirbyteWorkspace(AirbyteWorkspace):
             _load_connection(client, embedded.id, embedded.slug)
             for embedded in client.embedded_connections()
         ]
+
+    def server_snapshot(self) -> Snapshot | None:
+        """The server's catalog as last fetched; None where there is no server, or none yet."""
+        return load_snapshot(self._settings or load_settings())
+
+    def server_connections(self) -> list[ServerConnection]:
+        """The connections of the Airbyte server, by its catalog as last fetched."""
+        snapshot = self.server_snapshot()
+        return server_connections(snapshot) if snapshot else []
 
     def connection_specs(
         self, connection: Connection, translator: AtlasTranslator | None = None

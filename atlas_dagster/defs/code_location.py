@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 
+from atlas_dagster.airbyte.snapshot import served_slugs
 from atlas_dagster.airbyte.workspace import build_workspace
 from atlas_dagster.config import load_rules
+from atlas_dagster.defs.airbyte_server import build_airbyte_server
 from atlas_dagster.defs.connections import build_definitions
 from atlas_dagster.defs.executor import in_process
 from atlas_dagster.defs.resources import build_resources
@@ -19,10 +21,11 @@ def build_code_location() -> dg.Definitions:
     Raises ConfigError naming the file, line and key that is wrong.
     """
     settings = load_settings()
-    rules = load_rules(settings)
+    rules = load_rules(settings, served_slugs(settings))
     workspace = build_workspace(settings)
     return dg.Definitions.merge(
         build_definitions(workspace, rules),
+        build_airbyte_server(workspace, settings),
         build_retention(rules),
         dg.Definitions(resources=build_resources(workspace), executor=in_process),
     )

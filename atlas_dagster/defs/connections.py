@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import dagster as dg
@@ -12,6 +13,7 @@ from atlas_dagster.assets.explore import build_explore_asset
 from atlas_dagster.assets.jobs import ConnectionJobs, build_connection_jobs, build_schedule
 from atlas_dagster.assets.layer_runs import build_layer_runs_sensor
 from atlas_dagster.assets.navigate import build_navigate_asset
+from atlas_dagster.assets.served import build_server_specs
 from atlas_dagster.assets.sync import build_sync_assets
 from atlas_dagster.catalog import Connection
 from atlas_dagster.config import AtlasRules
@@ -24,14 +26,16 @@ def build_definitions(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> dg
     Raises ConfigError where jobs or steps of two connections would share a name.
     """
     connections = workspace.connections()
-    _refuse_shared_names(connections)
+    served = workspace.server_connections()
+    _refuse_shared_names([*connections, *(found.connection for found in served)])
     jobs = {connection.slug: build_connection_jobs(connection.slug) for connection in connections}
     return dg.Definitions(
         assets=[
             asset
             for connection in connections
             for asset in _connection_assets(workspace, connection, rules)
-        ],
+        ]
+        + [spec for found in served for spec in build_server_specs(found)],
         jobs=[
             job for built in jobs.values() for job in (built.everything, built.sync, built.layers)
         ],
@@ -67,8 +71,13 @@ def _schedules(jobs: dict[str, ConnectionJobs], rules: AtlasRules) -> list[dg.Sc
 
 def _refuse_shared_names(connections: Sequence[Connection]) -> None:
     """Names of jobs and ops are one space in Dagster; what else we name has a ``__`` in it."""
-    slugs = {connection.slug for connection in connections}
+    slugs = Counter(connection.slug for connection in connections)
     for slug in sorted(slugs):
+        if slugs[slug] > 1:
+            raise ConfigError(
+                f"connection {slug}: the Airbyte server has one that is called so; rename the"
+                " embedded one"
+            )
         for name in (f"{slug}_sync", f"{slug}_layers", f"sync_{slug}"):
             if name in slugs:
                 raise ConfigError(
