@@ -79,6 +79,10 @@ class EmbeddedAirbyteClient(AirbyteClient):
         """The connections of this workspace."""
         return tuple(self._connections.values())
 
+    def has_connection(self, connection_id: str) -> bool:
+        """Whether the connection is one of this workspace."""
+        return connection_id in self._connections
+
     def validate_workspace_id(self) -> None:
         """There is one workspace, and it exists."""
 
@@ -123,7 +127,7 @@ class EmbeddedAirbyteClient(AirbyteClient):
         with self._ledger_lock:
             found = jobs.load_all(self._open_ledger(), connection_id, recently)
         if any(job.ended_at is None for job in found):
-            raise jobs.busy(self._connection(connection_id))
+            raise jobs.busy(self._connection(connection_id).slug)
         return super().sync_and_poll(connection_id)
 
     def start_sync_job(self, connection_id: str) -> Json:

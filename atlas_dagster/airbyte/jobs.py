@@ -76,14 +76,31 @@ class StreamProgress:
     cursor_value: str | None = None
 
 
-def busy(embedded: EmbeddedConnection) -> BusyError:
+def busy(slug: str) -> BusyError:
     """What a second sync of a connection is refused with."""
-    return BusyError(f"connection {embedded.slug} is being synced by another run")
+    return BusyError(f"connection {slug} is being synced by another run")
 
 
 def lock_scope(connection_id: str) -> str:
     """The advisory lock that the process which syncs a connection holds."""
     return f"sync/{connection_id}"
+
+
+def take_lock(connection: PgConnection, connection_id: str, slug: str) -> None:
+    """Take a connection's lock for this session; raises BusyError where another session has it.
+
+    With a little patience: a session that just ended holds it for a moment.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(
+                "select set_config('lock_timeout', %s, true)", (f"{PATIENCE_SECONDS}s",)
+            )
+            connection.execute(
+                "select pg_advisory_lock(%s)", (lock_key(lock_scope(connection_id)),)
+            )
+    except psycopg.errors.LockNotAvailable:
+        raise busy(slug) from None
 
 
 def create(
@@ -94,7 +111,7 @@ def create(
     A job that was left `running` by a process that died is marked failed. Full-refresh streams get
     a new generation and lose their state. Raises BusyError where another session has the lock.
     """
-    _lock(connection, embedded)
+    take_lock(connection, embedded.id, embedded.slug)
     with connection.transaction():
         _bury(connection, embedded.id)
         row = connection.execute(
@@ -321,18 +338,6 @@ def _bury(connection: PgConnection, connection_id: str) -> None:
     ).fetchall()
     for (job_id,) in rows:
         finish(connection, connection_id, job_id, "failed", DIED)
-
-
-def _lock(connection: PgConnection, embedded: EmbeddedConnection) -> None:
-    """Take the lock, with a little patience: a session that just ended holds it for a moment."""
-    try:
-        with connection.transaction():
-            connection.execute(
-                "select set_config('lock_timeout', %s, true)", (f"{PATIENCE_SECONDS}s",)
-            )
-            connection.execute("select pg_advisory_lock(%s)", (lock_key(lock_scope(embedded.id)),))
-    except psycopg.errors.LockNotAvailable:
-        raise busy(embedded) from None
 
 
 def _try_lock(connection: PgConnection, connection_id: str) -> bool:

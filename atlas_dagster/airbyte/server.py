@@ -45,6 +45,11 @@ class AirbyteApi:
         """The answer of `connections/get`, with catalog and modes."""
         return self._post("connections/get", {"connectionId": connection_id})
 
+    def connection_for_job(self, connection_id: str, job_id: int) -> Json:
+        """The answer of `connections/getForJob`: the connection as it was for a job."""
+        body = {"connectionId": connection_id, "jobId": job_id}
+        return self._post("connections/getForJob", body)
+
     def destination(self, destination_id: str) -> Json:
         """The answer of `GET /destinations/{id}`."""
         return self._get(f"destinations/{destination_id}")

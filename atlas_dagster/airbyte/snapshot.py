@@ -49,6 +49,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     connections: list[StoredConnection]
     failure: str | None = None
 
+    def connection(self, connection_id: str) -> StoredConnection | None:
+        return next((stored for stored in self.connections if stored.id == connection_id), None)
+
 
 @dataclass(frozen=True)
 class ServerConnection:

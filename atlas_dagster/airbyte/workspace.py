@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
 
 import psycopg
-from dagster import (
-    AssetExecutionContext,
-    AssetMaterialization,
-    AssetSpec,
-    Failure,
-    MaterializeResult,
-    MetadataValue,
-    TableColumn,
-    TableColumnConstraints,
-    TableSchema,
-)
-from dagster._core.definitions.metadata import TableMetadataSet
+from dagster import AssetExecutionContext, AssetSpec, DagsterRunStatus, Failure
 from dagster_airbyte import AirbyteWorkspace, DagsterAirbyteTranslator
 from dagster_airbyte.translator import AirbyteConnection, AirbyteMetadataSet
 from dagster_airbyte.utils import DAGSTER_AIRBYTE_TRANSLATOR_METADATA_KEY
@@ -26,7 +14,12 @@ from pydantic import PrivateAttr
 
 from atlas_dagster.airbyte import catalogs
 from atlas_dagster.airbyte.client import POLL_SECONDS, EmbeddedAirbyteClient
-from atlas_dagster.airbyte.jobs import Job, StreamKey, StreamSync
+from atlas_dagster.airbyte.events import (
+    SyncEvents,
+    embedded_metadata,
+    server_metadata,
+    stream_events,
+)
 from atlas_dagster.airbyte.snapshot import (
     ServerConnection,
     Snapshot,
@@ -34,13 +27,11 @@ from atlas_dagster.airbyte.snapshot import (
     server_connections,
 )
 from atlas_dagster.airbyte.translator import AtlasTranslator
-from atlas_dagster.catalog import Connection, Stream, parse_connection
+from atlas_dagster.catalog import Connection, parse_connection
 from atlas_dagster.errors import AtlasError, ConfigError, WarehouseError
 from atlas_dagster.settings import Settings, load_settings
 
 CLOSING_SECONDS = 30.0
-
-SyncEvents: TypeAlias = Generator[MaterializeResult[Any] | AssetMaterialization, Any, None]
 
 
 class AtlasAirbyteWorkspace(AirbyteWorkspace):
@@ -122,6 +113,9 @@ class AtlasAirbyteWorkspace(AirbyteWorkspace):
             for spec in context.assets_def.specs
         )
         client = self.get_client()
+        if not client.has_connection(connection_id):
+            yield from self._sync_on_server(context, connection_id)
+            return
         client.serve_run(context.run.run_id)
         before = client.newest_sync(connection_id)
         failure: Failure | None = None
@@ -138,11 +132,39 @@ class AtlasAirbyteWorkspace(AirbyteWorkspace):
         if failure is not None and sync.failure:
             failure = Failure(sync.failure)
         try:
-            yield from _events(context, client, sync.job_id, sync.embedded.slug)
+            yield from _embedded_events(context, client, sync.job_id, sync.embedded.slug)
         except (psycopg.Error, WarehouseError) as error:
             raise failure or Failure(f"the sync's counts cannot be read: {error}") from None
         if failure is not None:
             raise failure
+
+    def _sync_on_server(self, context: AssetExecutionContext, connection_id: str) -> SyncEvents:
+        """Sync a connection of the server; a failed job still materializes what is complete."""
+        from atlas_dagster.airbyte.server_run import run_sync
+        from atlas_dagster.airbyte.server_sync import Follower
+
+        settings = self._settings or load_settings()
+        snapshot = self.server_snapshot()
+        stored = snapshot.connection(connection_id) if snapshot else None
+        if settings.airbyte is None or stored is None:
+            raise ConfigError(f"there is no connection {connection_id}; run atlas refresh")
+        reattaches = settings.airbyte.reattaches
+        follower = Follower(
+            note=context.log.info,
+            cancels=lambda: not reattaches or _is_being_cancelled(context),
+            poll_seconds=settings.airbyte.poll_seconds,
+        )
+        outcome, connection = run_sync(
+            settings, settings.airbyte, stored, context.run.run_id, follower
+        )
+        told = {
+            synced.key: server_metadata(outcome, synced, connection)
+            for synced in outcome.streams
+            if synced.complete
+        }
+        yield from stream_events(context, told)
+        if outcome.failure:
+            raise Failure(outcome.failure)
 
 
 def build_workspace(settings: Settings) -> AtlasAirbyteWorkspace:
@@ -158,68 +180,23 @@ def _load_connection(client: EmbeddedAirbyteClient, connection_id: str, slug: st
     return parse_connection(details, destination, slug)
 
 
-def _events(
+def _embedded_events(
     context: AssetExecutionContext, client: EmbeddedAirbyteClient, job_id: int, slug: str
 ) -> SyncEvents:
-    """The events of the streams that are whole.
-
-    Airbyte syncs a connection as a whole: streams that were not selected are materialized too.
-    """
+    """The events of the streams that are whole."""
     job = client.get_job(job_id)
     connection = _load_connection(client, job.connection_id, slug)
     database = client.get_database()
-    specs = {key: spec for spec in context.assets_def.specs if (key := _stream_key(spec))}
-    for synced in client.get_streams(job):
-        stream = connection.stream(synced.name, synced.namespace)
-        spec = specs.get(synced.key)
-        if synced.status != "complete" or stream is None or spec is None:
-            continue
-        metadata = _metadata(job, synced, stream, database)
-        if spec.key in context.selected_asset_keys:
-            yield MaterializeResult(asset_key=spec.key, metadata=metadata)
-        else:
-            yield AssetMaterialization(asset_key=spec.key, metadata=metadata)
-
-
-def _stream_key(spec: AssetSpec) -> StreamKey | None:
-    name = spec.metadata.get("atlas/stream_name")
-    return (str(name), spec.metadata.get("atlas/namespace")) if name else None
-
-
-def _metadata(job: Job, synced: StreamSync, stream: Stream, database: str) -> dict[str, Any]:
-    seconds = (job.updated_at - job.created_at).total_seconds()
-    metadata: dict[str, Any] = {
-        **TableMetadataSet(
-            column_schema=_column_schema(stream), table_name=f"{database}.{stream.landing}"
-        ),
-        "atlas/job_id": job.job_id,
-        "atlas/generation_id": synced.generation_id,
-        "atlas/records_emitted": synced.records_emitted,
-        "atlas/records_committed": synced.records_committed,
-        "atlas/bytes_emitted": synced.bytes_emitted,
-        "atlas/bytes_committed": synced.bytes_committed,
-        "atlas/duration_seconds": round(seconds, 3),
-        "atlas/touched_days": MetadataValue.json(
-            [day.isoformat() for day in sorted(synced.touched_days)]
-        ),
+    told = {
+        synced.key: embedded_metadata(job, synced, stream, database)
+        for synced in client.get_streams(job)
+        if synced.status == "complete"
+        and (stream := connection.stream(synced.name, synced.namespace)) is not None
     }
-    if synced.cursor_value is not None:
-        metadata["atlas/cursor_value"] = synced.cursor_value
-    return metadata
+    yield from stream_events(context, told)
 
 
-def _column_schema(stream: Stream) -> TableSchema:
-    keys = {path[0] for path in stream.primary_key if len(path) == 1}
-    return TableSchema(
-        columns=[
-            TableColumn(
-                name=column.landing,
-                type=column.type.value,
-                description=column.description,
-                constraints=TableColumnConstraints(
-                    nullable=True, other=["primary key"] if column.name in keys else []
-                ),
-            )
-            for column in stream.columns
-        ]
-    )
+def _is_being_cancelled(context: AssetExecutionContext) -> bool:
+    """Whether a person asked Dagster to stop the run: else its process just has to go."""
+    run = context.instance.get_run_by_id(context.run.run_id)
+    return run is not None and run.status is DagsterRunStatus.CANCELING

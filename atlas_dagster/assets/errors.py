@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import dagster as dg
 import psycopg
 
-from atlas_dagster.errors import AtlasError, BusyError
+from atlas_dagster.errors import AirbyteUnavailableError, AtlasError, BusyError
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def operator_errors(what: str) -> Generator[None]:
         yield
     except AtlasError as error:
         unreachable = isinstance(error.__cause__, psycopg.OperationalError)
-        passing = unreachable or isinstance(error, BusyError)
+        passing = unreachable or isinstance(error, (BusyError, AirbyteUnavailableError))
         raise dg.Failure(str(error), allow_retries=passing) from None
     except psycopg.Error as error:
         passing = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))

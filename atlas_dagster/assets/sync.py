@@ -1,6 +1,6 @@
 """The sync of a connection: one asset per stream, materialized together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -13,16 +13,13 @@ from atlas_dagster.catalog import Connection
 
 
 def build_sync_assets(
-    workspace: AtlasAirbyteWorkspace, connection: Connection, owners: Sequence[str]
+    connection: Connection, specs: Iterable[dg.AssetSpec], owners: Sequence[str]
 ) -> dg.AssetsDefinition:
     """The landing tables of a connection. Airbyte syncs a connection as a whole."""
 
     @dg.multi_asset(
         name=f"sync_{connection.slug}",
-        specs=[
-            spec.replace_attributes(owners=list(owners))
-            for spec in workspace.connection_specs(connection)
-        ],
+        specs=[spec.replace_attributes(owners=list(owners)) for spec in specs],
         can_subset=True,
         pool=f"sync_{connection.slug}",
     )

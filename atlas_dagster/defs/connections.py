@@ -25,33 +25,44 @@ def build_definitions(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> dg
 
     Raises ConfigError where jobs or steps of two connections would share a name.
     """
-    connections = workspace.connections()
-    served = workspace.server_connections()
-    _refuse_shared_names([*connections, *(found.connection for found in served)])
-    jobs = {connection.slug: build_connection_jobs(connection.slug) for connection in connections}
+    embedded = workspace.connections()
+    served = [found for found in workspace.server_connections() if found.connection.streams]
+    connections = [*embedded, *(found.connection for found in served)]
+    _refuse_shared_names(connections)
+    jobs = {
+        connection.slug: build_connection_jobs(
+            connection.slug, syncs=connection.is_active, has_layers=connection.has_layers
+        )
+        for connection in connections
+    }
+    specs = {
+        **{connection.slug: workspace.connection_specs(connection) for connection in embedded},
+        **{found.connection.slug: build_server_specs(found) for found in served},
+    }
+    layer_jobs = [built.layers for built in jobs.values() if built.layers]
     return dg.Definitions(
         assets=[
             asset
             for connection in connections
-            for asset in _connection_assets(workspace, connection, rules)
-        ]
-        + [spec for found in served for spec in build_server_specs(found)],
-        jobs=[
-            job for built in jobs.values() for job in (built.everything, built.sync, built.layers)
+            for asset in _connection_assets(connection, specs[connection.slug], rules)
         ],
+        jobs=[job for built in jobs.values() for job in built],
         schedules=_schedules(jobs, rules),
-        sensors=[build_layer_runs_sensor([built.layers for built in jobs.values()])]
-        if jobs
-        else [],
+        sensors=[build_layer_runs_sensor(layer_jobs)] if layer_jobs else [],
     )
 
 
 def _connection_assets(
-    workspace: AtlasAirbyteWorkspace, connection: Connection, rules: AtlasRules
-) -> list[dg.AssetsDefinition]:
+    connection: Connection, specs: Sequence[dg.AssetSpec], rules: AtlasRules
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """What lands, and the layers of it; what cannot be synced is shown, and its layers built."""
     owners = rules.connection(connection.slug).owners
-    assets = [build_sync_assets(workspace, connection, owners)]
-    for stream in connection.streams:
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = (
+        [build_sync_assets(connection, specs, owners)]
+        if connection.is_active
+        else [spec.replace_attributes(owners=list(owners)) for spec in specs]
+    )
+    for stream in connection.streams if connection.has_layers else ():
         stream_rules = rules.stream(connection.slug, stream.slug)
         assets += [
             build_explore_asset(stream, stream_rules, owners),
@@ -62,11 +73,12 @@ def _connection_assets(
 
 
 def _schedules(jobs: dict[str, ConnectionJobs], rules: AtlasRules) -> list[dg.ScheduleDefinition]:
-    return [
+    schedules = [
         build_schedule(slug, built, chosen.cron, chosen.timezone)
         for slug, built in jobs.items()
         if (chosen := rules.connection(slug)).cron
     ]
+    return [schedule for schedule in schedules if schedule]
 
 
 def _refuse_shared_names(connections: Sequence[Connection]) -> None:

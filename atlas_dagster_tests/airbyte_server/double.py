@@ -21,11 +21,15 @@ PUBLIC, CONFIGURATION = "/api/public/v1", "/api/v1"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request gets; ``body`` is sent as JSON unless it is bytes."""
+    """What a request gets; ``body`` is sent as JSON unless it is bytes.
+
+    ``does`` happens first: a refusal may come after the deed.
+    """
 
     status: int = 200
     body: Json | bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    does: Callable[[], object] | None = None
 
     @property
     def content(self) -> bytes:
@@ -136,6 +140,9 @@ class AirbyteDouble:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
+            if isinstance(trouble, Answer) and trouble.does:
+                with self._lock:
+                    trouble.does()
             if isinstance(trouble, (Answer, Lose)):
                 return trouble
             if isinstance(trouble, Gather):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -50,6 +50,7 @@ class Job:
     script: list[str] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     refreshed: list[StreamKey] = field(default_factory=list)
+    lands: Callable[[Job], None] | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -60,6 +61,8 @@ class Job:
         if self.script:
             self.status = self.script.pop(0)
             self.updated_at += timedelta(seconds=30)
+            if not self.is_alive and self.lands:
+                self.lands(self)
 
 
 @dataclass
@@ -85,10 +88,11 @@ class Connection:
 
 @dataclass(frozen=True)
 class NextSync:
-    """How the next sync of a connection will go."""
+    """How the next sync of a connection will go; ``lands`` is called when it ends."""
 
     script: Sequence[str] = ("running", "succeeded")
     attempts: Sequence[Attempt] = ()
+    lands: Callable[[Job], None] | None = None
 
 
 @dataclass
@@ -102,6 +106,7 @@ class Ledger:
     states: dict[str, Json] = field(default_factory=dict)
     next_syncs: dict[str, list[NextSync]] = field(default_factory=dict)
     next_job_id: int = 1000
+    first_job_at: datetime = FIRST_JOB
 
     def add_destination(self, kind: str = "postgres", **configuration: Any) -> str:
         """A destination; returns its id."""
@@ -146,9 +151,16 @@ class Ledger:
         self.connections[connection.id] = connection
         return connection
 
-    def plan(self, connection: Connection, *script: str, attempts: Sequence[Attempt] = ()) -> None:
+    def plan(
+        self,
+        connection: Connection,
+        *script: str,
+        attempts: Sequence[Attempt] = (),
+        lands: Callable[[Job], None] | None = None,
+    ) -> None:
         """Say how the next sync of a connection goes: its statuses, and what its attempts do."""
-        self.next_syncs.setdefault(connection.id, []).append(NextSync(script, attempts))
+        planned = NextSync(script or NextSync.script, attempts, lands)
+        self.next_syncs.setdefault(connection.id, []).append(planned)
 
     def running(self, connection_id: str) -> Job | None:
         """The job of a connection that has not ended."""
@@ -159,7 +171,7 @@ class Ledger:
         """Open a job, to go as planned; unplanned it succeeds, with a record a stream."""
         planned = self.next_syncs.get(connection_id) or [NextSync()]
         plan = planned.pop(0)
-        created = FIRST_JOB + timedelta(hours=self.next_job_id - 1000)
+        created = self.first_job_at + timedelta(hours=self.next_job_id - 1000)
         job = Job(
             id=self.next_job_id,
             connection_id=connection_id,
@@ -168,6 +180,7 @@ class Ledger:
             type=kind,
             script=list(plan.script),
             attempts=list(plan.attempts) or [self._simple_attempt(connection_id)],
+            lands=plan.lands,
         )
         self.next_job_id += 1
         self.jobs[job.id] = job

@@ -31,8 +31,8 @@ WORKSPACE = dg.AssetKey(["airbyte_workspace"])
 def project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, airbyte_server: AirbyteDouble
 ) -> Project:
-    project = Project(tmp_path, NO_WAREHOUSE)
-    for name, value in {**project.variables, **environment(airbyte_server)}.items():
+    project = Project(tmp_path, NO_WAREHOUSE, environment(airbyte_server))
+    for name, value in project.variables.items():
         monkeypatch.setenv(name, value)
     return project
 
@@ -104,7 +104,7 @@ def test_loading_asks_neither_airbyte_nor_postgres(
     done = subprocess.run(
         [sys.executable, "-c", LOAD],
         cwd=project.root,
-        env={**project.environment, **environment(airbyte_server)},
+        env=project.environment,
         capture_output=True,
         text=True,
         check=False,
@@ -174,3 +174,96 @@ def test_rules_may_name_connections_of_the_server(
     project.connect({}, cmr={"streams": {"users": {"retention_days": 30}}})
     with pytest.raises(ConfigError, match=r"unknown connection; did you mean crm"):
         define()
+
+
+def test_a_connection_of_the_server_has_the_jobs_and_layers_of_any_other(
+    project: Project, airbyte_server: AirbyteDouble, ledger: Ledger
+) -> None:
+    ledger.add_connection("crm", stream("users"))
+    fetch(airbyte_server)
+    project.connect({}, crm={"cron": "0 * * * *", "owners": ["team:data"]})
+    repository = define()
+    assert jobs(repository) == {"crm", "crm_sync", "crm_layers"}
+    (schedule,) = repository.schedule_defs
+    assert schedule.job.name == "crm"
+    for layer in ("airbyte", "explore", "chart", "navigate"):
+        node = repository.asset_graph.get(dg.AssetKey([layer, "crm", "users"]))
+        assert node.is_executable
+        assert node.owners == ["team:data"]
+    assert repository.has_sensor_def("layer_runs")
+
+
+@pytest.mark.parametrize("status", ["inactive", "locked"])
+def test_1106_mitodl_a_paused_connection_is_shown_and_cannot_be_synced(
+    project: Project, airbyte_server: AirbyteDouble, ledger: Ledger, status: str
+) -> None:
+    ledger.add_connection("crm", stream("users"), status=status)
+    fetch(airbyte_server)
+    project.connect({}, crm={"cron": "0 * * * *"})
+    repository = define()
+    node = repository.asset_graph.get(dg.AssetKey(["airbyte", "crm", "users"]))
+    assert not node.is_executable
+    assert node.metadata["atlas/status"] == status
+    assert f"{status} in Airbyte: it cannot be synced" in str(node.description)
+    assert jobs(repository) == {"crm_layers"}
+    assert list(repository.schedule_defs) == []
+
+
+def test_a_destination_that_is_not_postgres_has_no_layers_and_says_why(
+    project: Project, airbyte_server: AirbyteDouble, ledger: Ledger
+) -> None:
+    odd = ledger.add_destination("bigquery")
+    ledger.add_connection("crm", stream("users"), destination_id=odd)
+    fetch(airbyte_server)
+    project.connect({}, crm={"cron": "0 * * * *"})
+    repository = define()
+    assert keys(repository) == {"airbyte_workspace", "airbyte/crm/users"}
+    told = metadata(repository, "airbyte", "crm", "users")
+    assert told["atlas/layers"] == "layers need a postgres destination; this one is bigquery"
+    assert "dagster/table_name" not in told
+    assert jobs(repository) == {"crm", "crm_sync"}
+    assert not repository.has_sensor_def("layer_runs")
+    (schedule,) = repository.schedule_defs
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance,
+            repository_def=repository,
+            scheduled_execution_time=datetime(2026, 1, 1, tzinfo=timezone.utc),
+        )
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert request.partition_key is None
+
+
+def test_a_connection_without_streams_has_nothing(
+    project: Project, airbyte_server: AirbyteDouble, ledger: Ledger
+) -> None:
+    ledger.add_connection("crm", stream("users", selected=False))
+    fetch(airbyte_server)
+    repository = define()
+    assert (keys(repository), jobs(repository)) == ({"airbyte_workspace"}, set())
+
+
+def test_d_two_connections_of_one_name_are_two_of_everything(
+    project: Project, airbyte_server: AirbyteDouble, ledger: Ledger
+) -> None:
+    for _ in range(2):
+        ledger.add_connection("crm", stream("users"))
+    fetch(airbyte_server)
+    repository = define()
+    assert len(keys(repository)) == 1 + 2 * 4
+    assert len(jobs(repository)) == 2 * 3
+
+
+@pytest.mark.parametrize("names", [["import", "config"], ["e2e/data-x y", "e2e data x y"], ["表"]])
+def test_17725_any_stream_name_becomes_assets(
+    project: Project, airbyte_server: AirbyteDouble, ledger: Ledger, names: list[str]
+) -> None:
+    ledger.add_connection("crm", *(stream(name) for name in names))
+    fetch(airbyte_server)
+    graph = define().asset_graph
+    told = {
+        str(graph.get(key).metadata["atlas/stream_name"])
+        for key in graph.get_all_asset_keys()
+        if key.path[0] == "airbyte"
+    }
+    assert told == set(names)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -61,16 +61,19 @@ class ScriptedConnector:
 
 @dataclass(frozen=True)
 class Project:
-    """The directory, and the warehouse that its environment names."""
+    """The directory, the warehouse that its environment names, and what else that says."""
 
     root: Path
     warehouse_url: str
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """What a command is run with: nothing of ours but what belongs to this project."""
         inherited = {
-            k: v for k, v in os.environ.items() if not k.startswith(("ATLAS_", "DAGSTER_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ATLAS_", "DAGSTER_", "AIRBYTE_"))
         }
         return {**inherited, **self.variables}
 
@@ -80,6 +83,7 @@ class Project:
             "DAGSTER_HOME": str(self.root),
             "ATLAS_PROJECT_DIR": str(self.root),
             "ATLAS_WAREHOUSE_URL": self.warehouse_url,
+            **self.extra,
         }
 
     def connect(self, connections: Mapping[str, Mapping[str, Any]], **rules: Any) -> None:

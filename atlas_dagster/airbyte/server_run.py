@@ -1,0 +1,181 @@
+"""One sync of a server's connection: alone, to its end, and with its outcome in the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, cast
+
+from atlas_dagster import catalog_store
+from atlas_dagster.airbyte import jobs, server_ledger
+from atlas_dagster.airbyte.http import AirbyteHttp, Json
+from atlas_dagster.airbyte.job_info import (
+    JobOutcome,
+    StreamKey,
+    StreamOutcome,
+    parse_job_info,
+    parse_statuses,
+    read_outcome,
+)
+from atlas_dagster.airbyte.server import AirbyteApi
+from atlas_dagster.airbyte.server_sync import ENDED, Follower, follow, start_or_adopt
+from atlas_dagster.airbyte.snapshot import StoredConnection, slim_destination, slim_details
+from atlas_dagster.catalog import Connection, parse_connection
+from atlas_dagster.errors import AirbyteError, AtlasError
+from atlas_dagster.settings import AirbyteServer, Settings
+from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
+
+Note = Callable[[str], None]
+
+
+def run_sync(
+    settings: Settings,
+    server: AirbyteServer,
+    stored: StoredConnection,
+    run_id: str,
+    follower: Follower,
+) -> tuple[JobOutcome, Connection]:
+    """Sync a connection, or follow the sync that runs; returns what it did, and to what.
+
+    Raises BusyError where another run or another kind of job is at it, AirbyteError where Airbyte
+    cannot be asked. What the job itself failed with stands in its outcome.
+    """
+    url = resolve_url(settings)
+    http = AirbyteHttp(server)
+    api = AirbyteApi(http)
+    try:
+        with _alone(url, stored):
+            job_id = start_or_adopt(api, stored.id, stored.slug, follower)
+            with connect(url, application="atlas sync") as warehouse:
+                server_ledger.open_job(warehouse, stored.id, job_id, run_id)
+            follow(api, job_id, follower)
+            with connect(url, application="atlas sync") as warehouse:
+                record_missed(api, warehouse, stored, job_id, follower.note)
+                return _record(api, warehouse, stored, job_id, follower.note, keep_catalog=True)
+    finally:
+        http.close()
+
+
+def record_missed(
+    api: AirbyteApi, warehouse: PgConnection, stored: StoredConnection, job_id: int, note: Note
+) -> None:
+    """Record what others have had done to a connection before a job: syncs, refreshes, clears."""
+    ended = [int(job["jobId"]) for job in api.jobs(stored.id) if job.get("status") in ENDED]
+    for missed in server_ledger.unrecorded(warehouse, stored.id, ended):
+        if missed < job_id:
+            try:
+                _record(api, warehouse, stored, missed, note, keep_catalog=False)
+            except AirbyteError as error:
+                note(f"job {missed} of before is not recorded: {error}")
+
+
+def _record(
+    api: AirbyteApi,
+    warehouse: PgConnection,
+    stored: StoredConnection,
+    job_id: int,
+    note: Note,
+    *,
+    keep_catalog: bool,
+) -> tuple[JobOutcome, Connection]:
+    """Write what a job has done into the ledger, and for the layers the catalog as it was then."""
+    details, destination = _connection_of_job(api, stored, job_id, note)
+    connection = parse_connection(details, destination, stored.slug)
+    outcome = _read(api, connection, _generations(details), job_id, note)
+    if connection.has_layers:
+        outcome = server_ledger.find_reach(warehouse, outcome)
+    with warehouse.transaction():
+        server_ledger.save_outcome(warehouse, stored.id, outcome)
+        if keep_catalog:
+            catalog_store.save_catalog(warehouse, stored.slug, details, destination)
+    return outcome, connection
+
+
+def _connection_of_job(
+    api: AirbyteApi, stored: StoredConnection, job_id: int, note: Note
+) -> tuple[Json, Json]:
+    """The connection as it was for a job, or is now; where that cannot be read, as last fetched."""
+    try:
+        details = slim_details(_first_answer(api, stored.id, job_id))
+        destination = slim_destination(api.destination(str(details.get("destinationId"))))
+        parse_connection(details, destination, stored.slug)
+    except AtlasError as error:
+        note(f"{stored.slug} is taken to be as it was last fetched: {error}")
+        return stored.details, stored.destination
+    return details, destination
+
+
+def _first_answer(api: AirbyteApi, connection_id: str, job_id: int) -> Json:
+    """`connections/getForJob`, which older servers do not have, or `connections/get`."""
+    try:
+        return api.connection_for_job(connection_id, job_id)
+    except AirbyteError as error:
+        if error.status is None or error.status >= 500:
+            raise
+        return api.connection(connection_id)
+
+
+def _read(
+    api: AirbyteApi,
+    connection: Connection,
+    generations: Mapping[StreamKey, tuple[int, int]],
+    job_id: int,
+    note: Note,
+) -> JobOutcome:
+    try:
+        info = parse_job_info(api.job_info(job_id))
+    except AirbyteError as error:
+        note(f"job {job_id} is recorded without counts: {error}")
+        return _without_info(api.job(job_id), connection, error)
+    statuses: list[Json] = []
+    if info.job.status != "succeeded":
+        try:
+            statuses = api.stream_statuses(job_id)
+        except AirbyteError as error:
+            note(f"which streams of job {job_id} are complete cannot be read: {error}")
+    return read_outcome(info, parse_statuses(statuses), connection, generations)
+
+
+def _without_info(job: Json, connection: Connection, error: AirbyteError) -> JobOutcome:
+    """What the public API alone says of a job: nothing of its streams but that it succeeded."""
+    status = str(job["status"])
+    created = _instant(str(job["startTime"]))
+    succeeded = status == "succeeded"
+    return JobOutcome(
+        job_id=int(job["jobId"]),
+        kind=str(job.get("jobType") or "sync"),
+        status=status,
+        created_at=created,
+        ended_at=_instant(str(job["lastUpdatedAt"])) if "lastUpdatedAt" in job else created,
+        attempts=0,
+        failure=None if succeeded else f"Airbyte's job {job['jobId']} {status}; why: {error}",
+        streams=tuple(
+            StreamOutcome(stream, 0, 0, full_refresh=False, complete=succeeded, counts=None)
+            for stream in connection.streams
+        ),
+    )
+
+
+def _generations(details: Mapping[str, Any]) -> dict[StreamKey, tuple[int, int]]:
+    """Generation and least generation of each stream, where Airbyte tells them."""
+    found: dict[StreamKey, tuple[int, int]] = {}
+    for entry in cast("list[Json]", details["syncCatalog"]["streams"]):
+        stream, config = entry["stream"], entry["config"]
+        numbers = config.get("generationId") or 0, config.get("minimumGenerationId") or 0
+        found[(stream["name"], stream.get("namespace") or None)] = numbers
+    return found
+
+
+def _instant(text: str) -> datetime:
+    """A time as Java prints it, with ``Z`` and maybe without seconds."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+@contextmanager
+def _alone(url: str, stored: StoredConnection) -> Generator[None]:
+    """Let no other run sync the connection; the lock goes with this process."""
+    with connect(url, application="atlas sync lock") as connection:
+        migrate(connection)
+        jobs.take_lock(connection, stored.id, stored.slug)
+        yield
