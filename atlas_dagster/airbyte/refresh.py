@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from typing import TypeVar
 
 from atlas_dagster.airbyte.http import DEFAULT_RETRIES, MOST_AT_ONCE, AirbyteHttp, Json, Retries
 from atlas_dagster.airbyte.server import AirbyteApi
@@ -22,11 +21,11 @@ from atlas_dagster.airbyte.snapshot import (
 )
 from atlas_dagster.catalog import parse_connection
 from atlas_dagster.config import load_connections
-from atlas_dagster.errors import AirbyteError, AtlasError, ConfigError
+from atlas_dagster.errors import AirbyteError, AirbyteUnavailableError, AtlasError, ConfigError
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
 
-_T = TypeVar("_T")
+MOST_UNANSWERED = 3
 
 
 def refresh(settings: Settings, retries: Retries = DEFAULT_RETRIES) -> Snapshot:
@@ -99,12 +98,20 @@ def _previous(settings: Settings, warehouse: PgConnection) -> Snapshot | None:
 def _answers(
     pool: ThreadPoolExecutor, ask: Callable[[str], Json], ids: Iterable[str]
 ) -> dict[str, Json | AirbyteError]:
-    """Ask for each id at once; what fails is given as its error."""
+    """Ask for many ids at once; what fails is given as its error.
+
+    A server that has not answered a few is down: the others are not asked for.
+    """
+    unanswered: list[AirbyteError] = []
 
     def safely(id_: str) -> Json | AirbyteError:
+        if len(unanswered) >= MOST_UNANSWERED:
+            return unanswered[0]
         try:
             return ask(id_)
         except AirbyteError as error:
+            if isinstance(error, AirbyteUnavailableError):
+                unanswered.append(error)
             return error
 
     asked = list(ids)

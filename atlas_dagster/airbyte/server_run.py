@@ -61,7 +61,11 @@ def record_missed(
     api: AirbyteApi, warehouse: PgConnection, stored: StoredConnection, job_id: int, note: Note
 ) -> None:
     """Record what others have had done to a connection before a job: syncs, refreshes, clears."""
-    ended = [int(job["jobId"]) for job in api.jobs(stored.id) if job.get("status") in ENDED]
+    try:
+        ended = [int(job["jobId"]) for job in api.jobs(stored.id) if job.get("status") in ENDED]
+    except AirbyteError as error:
+        note(f"the jobs before job {job_id} are not recorded: {error}")
+        return
     for missed in server_ledger.unrecorded(warehouse, stored.id, ended):
         if missed < job_id:
             try:
@@ -84,12 +88,21 @@ def _record(
     connection = parse_connection(details, destination, stored.slug)
     outcome = _read(api, connection, _generations(details), job_id, note)
     if connection.has_layers:
+        _tell_other_database(warehouse, connection, note)
         outcome = server_ledger.find_reach(warehouse, outcome)
     with warehouse.transaction():
         server_ledger.save_outcome(warehouse, stored.id, outcome)
         if keep_catalog:
             catalog_store.save_catalog(warehouse, stored.slug, details, destination)
     return outcome, connection
+
+
+def _tell_other_database(warehouse: PgConnection, connection: Connection, note: Note) -> None:
+    if connection.database not in (None, warehouse.info.dbname):
+        note(
+            f"{connection.slug} lands in the database {connection.database}, and the warehouse is"
+            f" {warehouse.info.dbname}: layers are built where landing lies"
+        )
 
 
 def _connection_of_job(

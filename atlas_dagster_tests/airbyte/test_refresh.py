@@ -235,6 +235,20 @@ def test_a_new_connection_that_makes_no_sense_is_told_and_left_out(
     assert "HTML" in problems(snapshot)[0]
 
 
+def test_a_server_that_goes_down_in_the_middle_is_not_asked_for_the_rest(
+    airbyte_server: AirbyteDouble,
+) -> None:
+    for number in range(200):
+        airbyte_server.ledger.add_connection(f"c{number}", stream("a"))
+    before = fetch(airbyte_server)
+    asked = airbyte_server.count("connections/get")
+    airbyte_server.misbehave("connections/get", BUSY, times=999)
+    now = fetch(airbyte_server, before, retries=ONE_TRY)
+    assert airbyte_server.count("connections/get") - asked < 16 + 3
+    assert len(problems(now)) == 200
+    assert by_slug(now).keys() == by_slug(before).keys()
+
+
 def test_a_connection_that_is_gone_is_gone(airbyte_server: AirbyteDouble) -> None:
     shop = airbyte_server.ledger.add_connection("shop", stream("a"))
     before = fetch(airbyte_server)

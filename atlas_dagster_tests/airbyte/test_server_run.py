@@ -303,6 +303,14 @@ def test_a_job_of_before_that_cannot_be_read_stops_nothing(server: Server) -> No
     assert any("job 1000 of before is not recorded" in note for note in server.notes)
 
 
+def test_jobs_of_before_that_cannot_be_listed_stop_nothing(server: Server) -> None:
+    shop = server.connect(stream(USERS))
+    server.ledger.plan(shop, lands=lambda job: server.double.misbehave("GET .*/jobs$", Answer(403)))
+    assert server.sync().status == "succeeded"
+    assert server.jobs() == [(1000, "sync", "succeeded", True)]
+    assert any("are not recorded" in note for note in server.notes)
+
+
 def test_10680_a_sync_that_outlived_its_run_is_followed_and_recorded_once(server: Server) -> None:
     shop = server.connect(stream(USERS))
     server.ledger.start_job(shop.id)
@@ -354,6 +362,12 @@ def test_landing_tells_how_far_a_sync_has_read_and_which_days_it_touched(server:
         (ORDERS, None, [date(2025, 12, 31), date(2026, 1, 1)]),
         (USERS, read_at[2], [date(2025, 12, 31)]),
     ]
+
+
+def test_a_landing_in_another_database_is_told(server: Server) -> None:
+    server.connect(stream(USERS))
+    server.sync()
+    assert any("shop lands in the database atlas, and" in note for note in server.notes)
 
 
 def test_a_connection_into_something_else_than_postgres_syncs_as_well(server: Server) -> None:
