@@ -19,6 +19,7 @@ AIRBYTE_COLUMNS = (
     "_airbyte_generation_id",
 )
 
+_PLAIN = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{POSTGRES_NAME_BYTES - 1}}}")
 _RESERVED_COLUMN = re.compile(rf"_+(atlas|airbyte)_|_*({'|'.join(SYSTEM_COLUMNS)})\Z")
 
 
@@ -97,6 +98,8 @@ def airbyte_identifier(name: str) -> str:
     Rule and examples: airbytehq/airbyte, destination-postgres, db/PostgresNamingUtils.kt. The
     tail of a cut name may hold the minus of a negative hash, as Airbyte's does.
     """
+    if _PLAIN.fullmatch(name):
+        return name
     decomposed = unicodedata.normalize("NFKD", name)
     bare = "".join(c for c in decomposed if not unicodedata.category(c).startswith("M"))
     spaced = re.sub(r"\s+", "_", bare, flags=re.ASCII)  # Java's \s is ASCII too

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
@@ -73,14 +73,19 @@ def fetch_workspace(
         {id_: stored.slug for id_, stored in known.items()},
         embedded,
     )
+    asker = _Asker()
     with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="airbyte") as pool:
-        wanted = dict.fromkeys(str(item.get("destinationId")) for item in listed.values())
-        destinations = _answers(pool, api.destination, wanted)
-        details = _answers(pool, api.connection, listed)
-    connections = [
-        _stored(item, slugs[id_], details[id_], destinations, known.get(id_))
-        for id_, item in listed.items()
-    ]
+        ids = dict.fromkeys(str(item.get("destinationId")) for item in listed.values())
+        # They are asked for first: a thread that waits for one waits for what another is at.
+        destinations = {id_: pool.submit(asker.ask, api.destination, id_) for id_ in ids}
+
+        def read(id_: str) -> StoredConnection:
+            item = listed[id_]
+            details = asker.ask(api.connection, id_)
+            destination = destinations[str(item.get("destinationId"))].result()
+            return _stored(item, slugs[id_], details, destination, known.get(id_))
+
+        connections = list(pool.map(read, listed))
     return Snapshot(api.workspace_id, datetime.now(timezone.utc), connections)
 
 
@@ -95,41 +100,35 @@ def _previous(settings: Settings, warehouse: PgConnection) -> Snapshot | None:
     return max((s for s in found if s), key=lambda s: s.fetched_at, default=None)
 
 
-def _answers(
-    pool: ThreadPoolExecutor, ask: Callable[[str], Json], ids: Iterable[str]
-) -> dict[str, Json | AirbyteError]:
-    """Ask for many ids at once; what fails is given as its error.
+class _Asker:
+    """Asks, and gives a failure as its error. A server that left a few unanswered is not asked."""
 
-    A server that has not answered a few is down: the others are not asked for.
-    """
-    unanswered: list[AirbyteError] = []
+    def __init__(self) -> None:
+        self._unanswered: list[AirbyteError] = []
 
-    def safely(id_: str) -> Json | AirbyteError:
-        if len(unanswered) >= MOST_UNANSWERED:
-            return unanswered[0]
+    def ask(self, question: Callable[[str], Json], id_: str) -> Json | AirbyteError:
+        if len(self._unanswered) >= MOST_UNANSWERED:
+            return self._unanswered[0]
         try:
-            return ask(id_)
+            return question(id_)
         except AirbyteError as error:
             if isinstance(error, AirbyteUnavailableError):
-                unanswered.append(error)
+                self._unanswered.append(error)
             return error
-
-    asked = list(ids)
-    return dict(zip(asked, pool.map(safely, asked), strict=True))
 
 
 def _stored(
     item: Json,
     slug: str,
     details: Json | AirbyteError,
-    destinations: Mapping[str, Json | AirbyteError],
+    destination: Json | AirbyteError,
     before: StoredConnection | None,
 ) -> StoredConnection:
     """A connection as it is; where it cannot be read, as it was, with the reason."""
     name = str(item.get("name") or item["connectionId"])
     try:
         read = slim_details(_unless_failed(details))
-        target = slim_destination(_unless_failed(destinations[str(item.get("destinationId"))]))
+        target = slim_destination(_unless_failed(destination))
         parse_connection(read, target, slug)
         return StoredConnection(str(item["connectionId"]), name, slug, read, target)
     except AtlasError as error:

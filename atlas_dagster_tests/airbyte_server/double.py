@@ -84,6 +84,7 @@ class AirbyteDouble:
         self.empty_pages: set[int] = set()
         self.released = threading.Event()
         self.most_at_once = 0
+        self.delay_seconds = 0.0
         self._rules: list[_Rule] = []
         self._tokens: set[str] = set()
         self._issued = 0
@@ -140,6 +141,8 @@ class AirbyteDouble:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
+            if self.delay_seconds:
+                self.released.wait(self.delay_seconds)
             if isinstance(trouble, Answer) and trouble.does:
                 with self._lock:
                     trouble.does()
@@ -336,9 +339,10 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Type": "application/json", **answer.headers}
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.content)))
+        body = answer.content
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(answer.content)
+        self.wfile.write(body)
 
     do_GET = do_POST = do_DELETE = _serve  # noqa: N815
 
