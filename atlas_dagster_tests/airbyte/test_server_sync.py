@@ -113,6 +113,15 @@ def test_2607_mitodl_of_several_that_run_the_newest_is_followed(
     assert start(api, shop) == jobs[-1].id
 
 
+def test_a_sync_that_runs_after_hundreds_of_others_is_found(
+    airbyte_server: AirbyteDouble, api: AirbyteApi, shop: Connection
+) -> None:
+    for _ in range(300):
+        airbyte_server.ledger.finished_job(shop, "sync")
+    running = airbyte_server.ledger.start_job(shop.id)
+    assert start(api, shop) == running.id == 1300
+
+
 def test_34172_a_sync_that_began_between_look_and_start_is_followed(
     airbyte_server: AirbyteDouble, api: AirbyteApi, shop: Connection
 ) -> None:

@@ -228,6 +228,10 @@ class AirbyteDouble:
         return self._page(items, "connections", query)
 
     def _jobs(self, path: Json, query: dict[str, str], body: Json) -> Answer:
+        """Oldest first, unless another order is asked for."""
+        field, _, direction = query.get("orderBy", "createdAt|ASC").partition("|")
+        if field not in ("createdAt", "updatedAt") or direction not in ("ASC", "DESC"):
+            return Answer(400, answers.problem(400, "bad-request", "Invalid order by clause"))
         found = [
             job
             for job in self.ledger.jobs.values()
@@ -235,7 +239,11 @@ class AirbyteDouble:
             and query.get("status") in (None, job.status)
             and query.get("jobType") in (None, job.type)
         ]
-        ordered = sorted(found, key=lambda job: job.id, reverse=True)
+        ordered = sorted(
+            found,
+            key=lambda job: (job.created_at if field == "createdAt" else job.updated_at, job.id),
+            reverse=direction == "DESC",
+        )
         return self._page([answers.job(job) for job in ordered], "jobs", query)
 
     def _page(self, items: list[Json], what: str, query: dict[str, str]) -> Answer:
@@ -295,12 +303,12 @@ class AirbyteDouble:
         )
 
     def _stream_statuses(self, path: Json, query: dict[str, str], body: Json) -> Answer:
+        if not {"workspaceId", "pagination"} <= body.keys():
+            return Answer(400, answers.problem(400, "bad-request", "a field is missing"))
         job = self._find_job(body["jobId"])
-        return (
-            Answer(200, answers.stream_statuses(self.ledger, job))
-            if job
-            else _not_found(body["jobId"])
-        )
+        if job is None:
+            return Answer(200, {"streamStatuses": []})
+        return Answer(200, answers.stream_statuses(self.ledger, job))
 
     def _state(self, path: Json, query: dict[str, str], body: Json) -> Answer:
         return Answer(200, answers.state(self.ledger, body["connectionId"]))
