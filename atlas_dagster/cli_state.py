@@ -1,4 +1,4 @@
-"""`atlas state`: what the connectors of embedded connections remember between syncs."""
+"""`atlas state`: what connectors remember between syncs; a server's state is shown, not changed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from atlas_dagster.airbyte import state as connector_state
+from atlas_dagster.airbyte.snapshot import StoredConnection, load_snapshot
 from atlas_dagster.config import EmbeddedConnection, load_connections
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import Settings, load_settings
@@ -25,9 +26,9 @@ def state() -> None:
 def show(connection: str) -> None:
     """The state of each stream as of its last checkpoint."""
     settings = load_settings()
-    embedded = find_connection(settings, connection)
+    connection_id = find_connection_id(settings, connection)
     with _warehouse(settings) as warehouse:
-        stored = connector_state.show(warehouse, embedded.id)
+        stored = connector_state.show(warehouse, connection_id)
     for piece in stored:
         name = ".".join(filter(None, (piece.namespace, piece.name))) or "(shared)"
         saved = piece.saved_at.isoformat(" ", "seconds")
@@ -42,9 +43,9 @@ def show(connection: str) -> None:
 def export(connection: str, file: Path | None) -> None:
     """The state as a JSON array of AirbyteStateMessage."""
     settings = load_settings()
-    embedded = find_connection(settings, connection)
+    connection_id = find_connection_id(settings, connection)
     with _warehouse(settings) as warehouse:
-        exported = connector_state.export(warehouse, embedded.id)
+        exported = connector_state.export(warehouse, connection_id)
     if file is None:
         click.echo(exported.decode())
     else:
@@ -81,14 +82,28 @@ def reset(connection: str, stream: str | None, namespace: str | None) -> None:
     click.echo(f"{connection}: {pieces} pieces of state reset")
 
 
+def find_connection_id(settings: Settings, name: str) -> str:
+    """The id of a connection by its name or slug; raises ConfigError naming those that exist."""
+    served = _served(settings, name)
+    return served.id if served else find_connection(settings, name).id
+
+
 def find_connection(settings: Settings, name: str) -> EmbeddedConnection:
     """An embedded connection by its name or slug; raises ConfigError naming those that exist."""
     connections = load_connections(settings)
     for connection in connections:
         if name in (connection.name, connection.slug):
             return connection
+    if _served(settings, name):
+        raise ConfigError(f"{name} is a connection of the Airbyte server: change its state there")
     known = ", ".join(connection.name for connection in connections) or "none"
     raise ConfigError(f"{settings.connections_file}: no connection {name!r}; there are: {known}")
+
+
+def _served(settings: Settings, slug: str) -> StoredConnection | None:
+    """A connection of the Airbyte server by its slug: names of several may be the same."""
+    snapshot = load_snapshot(settings)
+    return next((c for c in snapshot.connections if c.slug == slug), None) if snapshot else None
 
 
 @contextmanager

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from atlas_dagster.airbyte.snapshot import Snapshot, StoredConnection, save_snapshot
+from atlas_dagster.airbyte.state import Entry, save
 from atlas_dagster.cli_state import state
 from atlas_dagster.config import load_connections
 from atlas_dagster.errors import AtlasError
@@ -43,6 +46,38 @@ def run(*arguments: str) -> str:
     result = CliRunner().invoke(state, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server's connection `crm`, in the catalog as last fetched, with a state."""
+    monkeypatch.setenv("AIRBYTE_REST_API_BASE_URL", "http://127.0.0.1:1/api/public/v1")
+    monkeypatch.setenv("AIRBYTE_CONFIGURATION_API_BASE_URL", "http://127.0.0.1:1/api/v1")
+    monkeypatch.setenv("AIRBYTE_WORKSPACE_ID", "w-1")
+    settings = load_settings()
+    crm = StoredConnection("c-1", "CRM", "crm", {}, {})
+    save_snapshot(settings, Snapshot("w-1", datetime.now(timezone.utc), [crm]))
+    with connect(str(settings.warehouse_url)) as warehouse:
+        save(warehouse, "c-1", [Entry("STREAM", "", "users", '{"cursor": 3}')], 7)
+
+
+def test_the_state_of_a_server_is_shown_and_exported(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(monkeypatch)
+    assert "users  version 1" in run("show", "crm")
+    assert json.loads(run("export", "crm")) == EXPORTED[1:]
+
+
+@pytest.mark.parametrize("command", ["import", "reset"])
+def test_the_state_of_a_server_is_not_changed_here(
+    project: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    serve(monkeypatch)
+    file = project / "state.json"
+    file.write_text("[]")
+    arguments = [command, "crm", *([str(file)] if command == "import" else [])]
+    with pytest.raises(AtlasError, match=r"^crm is a connection of the Airbyte server: change"):
+        run(*arguments)
 
 
 def import_exported(project: Path) -> str:

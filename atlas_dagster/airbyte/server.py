@@ -91,6 +91,11 @@ class AirbyteApi:
         answer = self._post("stream_statuses/list", body)
         return _items({"data": answer.get("streamStatuses")}, "stream_statuses/list")
 
+    def state(self, connection_id: str) -> bytes:
+        """The answer of `state/get`, as it was sent."""
+        url = f"{self._http.server.configuration_url}/state/get"
+        return self._http.content("POST", url, {"connectionId": connection_id})
+
     def _pages(self, what: str, params: Mapping[str, str | int]) -> list[Json]:
         """All items of a list.
 

@@ -19,6 +19,7 @@ from atlas_dagster.airbyte.job_info import (
     read_outcome,
 )
 from atlas_dagster.airbyte.server import AirbyteApi
+from atlas_dagster.airbyte.server_state import keep_state
 from atlas_dagster.airbyte.server_sync import ENDED, Follower, follow, start_or_adopt
 from atlas_dagster.airbyte.snapshot import StoredConnection, slim_destination, slim_details
 from atlas_dagster.catalog import Connection, parse_connection
@@ -52,7 +53,9 @@ def run_sync(
             follow(api, job_id, follower)
             with connect(url, application="atlas sync") as warehouse:
                 record_missed(api, warehouse, stored, job_id, follower.note)
-                return _record(api, warehouse, stored, job_id, follower.note, keep_catalog=True)
+                done = _record(api, warehouse, stored, job_id, follower.note, keep_catalog=True)
+                _keep_state(api, warehouse, stored, job_id, follower.note)
+                return done
     finally:
         http.close()
 
@@ -95,6 +98,15 @@ def _record(
         if keep_catalog:
             catalog_store.save_catalog(warehouse, stored.slug, details, destination)
     return outcome, connection
+
+
+def _keep_state(
+    api: AirbyteApi, warehouse: PgConnection, stored: StoredConnection, job_id: int, note: Note
+) -> None:
+    try:
+        keep_state(warehouse, stored.id, api.state(stored.id), job_id)
+    except AirbyteError as error:
+        note(f"the state after job {job_id} is not kept: {error}")
 
 
 def _tell_other_database(warehouse: PgConnection, connection: Connection, note: Note) -> None:

@@ -364,6 +364,23 @@ def test_landing_tells_how_far_a_sync_has_read_and_which_days_it_touched(server:
     ]
 
 
+def test_the_state_after_a_sync_is_kept(server: Server) -> None:
+    shop = server.connect(stream(USERS))
+    states = [{"streamDescriptor": {"name": USERS}, "streamState": {"cursor": 3}}]
+    server.ledger.states[shop.id] = {"stateType": "stream", "streamState": states}
+    server.sync()
+    assert server.rows("select name, version, job_id, state from pipeline.connector_state") == [
+        (USERS, 1, 1000, {"cursor": 3})
+    ]
+
+
+def test_a_state_that_cannot_be_read_stops_nothing(server: Server) -> None:
+    server.connect(stream(USERS))
+    server.double.misbehave("state/get", Answer(404))
+    assert server.sync().status == "succeeded"
+    assert any("the state after job 1000 is not kept" in note for note in server.notes)
+
+
 def test_a_landing_in_another_database_is_told(server: Server) -> None:
     server.connect(stream(USERS))
     server.sync()
