@@ -7,7 +7,8 @@ from typing import Any
 
 from psycopg.types.json import Json
 
-from atlas_dagster.catalog import Connection, Stream, parse_connection
+from atlas_dagster.catalog import Connection, Stream
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.warehouse import PgConnection
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 from zoneinfo import ZoneInfo
 
-from atlas_dagster.catalog import DestinationMode, SyncMode, stream_slugs
+from atlas_dagster.catalog import DestinationMode, SyncMode
+from atlas_dagster.catalog_answers import stream_slugs
 from atlas_dagster.names import airbyte_identifier, airbyte_tables, slug
 from atlas_dagster.settings import Settings
 from atlas_dagster.yaml_source import Node, read_yaml, suggestion

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from atlas_dagster.catalog import parse_connection
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.catalog_store import save_catalog
 from atlas_dagster.cli_snapshot import snapshot
 from atlas_dagster.errors import AtlasError

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from atlas_dagster.catalog import DestinationMode, SyncMode, stream_slugs
+from atlas_dagster.catalog import DestinationMode, SyncMode
+from atlas_dagster.catalog_answers import stream_slugs
 from atlas_dagster.config import (
     AtlasRules,
     ConnectionRules,

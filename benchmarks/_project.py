@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from atlas_dagster.airbyte import catalogs, connectors
-from atlas_dagster.catalog import Connection, parse_connection
+from atlas_dagster.catalog import Connection
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.catalog_store import save_catalog
 from atlas_dagster.config import EmbeddedConnection, load_connections
 from atlas_dagster.settings import Settings, load_settings

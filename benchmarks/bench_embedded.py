@@ -30,7 +30,8 @@ from _measure import (
 
 from atlas_dagster.airbyte import catalogs, connectors
 from atlas_dagster.airbyte.sync import Sync
-from atlas_dagster.catalog import DestinationMode, SyncMode, parse_connection
+from atlas_dagster.catalog import DestinationMode, SyncMode
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.config import EmbeddedConnection, EmbeddedStream
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import connect, migrate

@@ -19,7 +19,7 @@ from atlas_dagster.airbyte.snapshot import (
     slim_details,
     store,
 )
-from atlas_dagster.catalog import parse_connection
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.config import load_connections
 from atlas_dagster.errors import AirbyteError, AirbyteUnavailableError, AtlasError, ConfigError
 from atlas_dagster.settings import Settings

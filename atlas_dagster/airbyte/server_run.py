@@ -22,7 +22,8 @@ from atlas_dagster.airbyte.server import AirbyteApi
 from atlas_dagster.airbyte.server_state import keep_state
 from atlas_dagster.airbyte.server_sync import ENDED, Follower, follow, start_or_adopt
 from atlas_dagster.airbyte.snapshot import StoredConnection, slim_destination, slim_details
-from atlas_dagster.catalog import Connection, parse_connection
+from atlas_dagster.catalog import Connection
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.errors import AirbyteError, AtlasError
 from atlas_dagster.settings import AirbyteServer, Settings
 from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url

@@ -17,7 +17,8 @@ import msgspec
 from psycopg.types.json import Json
 
 from atlas_dagster.airbyte.process import write_private
-from atlas_dagster.catalog import Connection, parse_connection
+from atlas_dagster.catalog import Connection
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.names import slug, tailed_slug
 from atlas_dagster.settings import Settings

@@ -30,7 +30,8 @@ from atlas_dagster.airbyte.process import (
 )
 from atlas_dagster.airbyte.reader import LOUD_LEVELS, Reader
 from atlas_dagster.airbyte.writer import Writer
-from atlas_dagster.catalog import Connection, parse_connection
+from atlas_dagster.catalog import Connection
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.config import EmbeddedConnection
 from atlas_dagster.errors import AtlasError, ConnectorError
 from atlas_dagster.settings import Settings

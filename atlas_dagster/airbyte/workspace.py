@@ -27,7 +27,8 @@ from atlas_dagster.airbyte.snapshot import (
     server_connections,
 )
 from atlas_dagster.airbyte.translator import AtlasTranslator
-from atlas_dagster.catalog import Connection, parse_connection
+from atlas_dagster.catalog import Connection
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.errors import AtlasError, ConfigError, WarehouseError
 from atlas_dagster.settings import Settings, load_settings
 

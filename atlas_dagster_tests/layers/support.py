@@ -11,14 +11,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from atlas_dagster.catalog import (
-    ColumnType,
-    DestinationMode,
-    Stream,
-    SyncMode,
-    Table,
-    parse_columns,
-)
+from atlas_dagster.catalog import ColumnType, DestinationMode, Stream, SyncMode, Table
+from atlas_dagster.catalog_answers import parse_columns
 from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.chart import ChartResult, build_chart
 from atlas_dagster.layers.explore import ExploreResult, load_explore

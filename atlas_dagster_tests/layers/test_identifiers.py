@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from atlas_dagster.catalog import ColumnType, Stream, stream_slugs
+from atlas_dagster.catalog import ColumnType, Stream
+from atlas_dagster.catalog_answers import stream_slugs
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import (
     NO_RULES,

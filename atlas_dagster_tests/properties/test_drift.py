@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from atlas_dagster.catalog import Stream, Table, parse_columns
+from atlas_dagster.catalog import Stream, Table
+from atlas_dagster.catalog_answers import parse_columns
 from atlas_dagster.layers.stream_columns import register_columns, registered_stream
 from atlas_dagster.warehouse import PgConnection, identifier
 from atlas_dagster_tests.layers.support import chart, load, make_stream, navigate, read_navigate

@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from atlas_dagster.catalog import (
-    Connection,
-    DestinationMode,
-    Stream,
-    SyncMode,
-    Table,
-    parse_connection,
-    stream_slugs,
-)
+from atlas_dagster.catalog import Connection, DestinationMode, Stream, SyncMode, Table
+from atlas_dagster.catalog_answers import parse_connection, stream_slugs
 from atlas_dagster.errors import ConfigError
 
 Json = dict[str, Any]
