@@ -18,6 +18,13 @@ from atlas_dagster.airbyte.job_info import NO_COUNTS, SPEAKING, JobOutcome, Stre
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.warehouse import PgConnection, identifier, table_columns
 
+AIRBYTES_SECOND = timedelta(seconds=1)
+"""Airbyte tells times without fractions: what it calls a second may have been up to one later.
+
+So a snapshot is of the end of the second in which its job was created: what the job before read in
+that second comes before it. What the job itself reads is in the snapshot, whenever it was read.
+"""
+
 
 def open_job(connection: PgConnection, connection_id: str, job_id: int, run_id: str | None) -> None:
     """Note that a job runs: until it has ended, what is missing in landing says nothing."""
@@ -52,7 +59,7 @@ def save_outcome(connection: PgConnection, connection_id: str, outcome: JobOutco
                 "created_at": outcome.created_at,
                 "ended_at": outcome.ended_at,
                 "failure": outcome.failure,
-                "snapshot_at": outcome.created_at if whole else None,
+                "snapshot_at": outcome.created_at + AIRBYTES_SECOND if whole else None,
             },
         )
         with connection.cursor() as cursor:
@@ -83,7 +90,7 @@ def _last_extracted(
 
     None where that cannot be seen: the table is not in this database, or not ours to read.
     """
-    until = outcome.ended_at + timedelta(seconds=1)  # Airbyte tells it without fractions
+    until = outcome.ended_at + AIRBYTES_SECOND
     for table in (stream.landing, stream.raw_landing):
         if "_airbyte_extracted_at" not in table_columns(connection, table):
             continue

@@ -159,6 +159,15 @@ def test_a_complete_full_refresh_is_a_snapshot(server: Server) -> None:
     }
 
 
+def test_a_snapshot_comes_after_all_that_was_read_before_its_job(server: Server) -> None:
+    """Airbyte drops the fractions of seconds: a job of 12:00:00.9 was created at 12:00:00."""
+    server.connect(refreshed(USERS))
+    server.sync()
+    assert server.rows("select snapshot_at - created_at from pipeline.sync") == [
+        (timedelta(seconds=1),)
+    ]
+
+
 def test_a_full_refresh_of_an_empty_source_is_a_snapshot_of_nothing(server: Server) -> None:
     shop = server.connect(refreshed(USERS), stream(ORDERS))
     server.ledger.plan(
