@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from atlas_dagster.airbyte.sync import Sync
@@ -159,8 +159,8 @@ class Source:
 
 
 def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for yet does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
