@@ -1,16 +1,20 @@
-"""`atlas state`: what connectors remember between syncs; a server's state is shown, not changed."""
+"""`atlas state`: what connectors remember between syncs, embedded ones and those of a server."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from atlas_dagster.airbyte import server_state
 from atlas_dagster.airbyte import state as connector_state
-from atlas_dagster.airbyte.snapshot import StoredConnection, load_snapshot
-from atlas_dagster.config import EmbeddedConnection, load_connections
+from atlas_dagster.airbyte.http import AirbyteHttp
+from atlas_dagster.airbyte.server import AirbyteApi
+from atlas_dagster.airbyte.snapshot import load_snapshot
+from atlas_dagster.config import load_connections
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url, session_lock
@@ -26,9 +30,9 @@ def state() -> None:
 def show(connection: str) -> None:
     """The state of each stream as of its last checkpoint."""
     settings = load_settings()
-    connection_id = find_connection_id(settings, connection)
+    target = find_target(settings, connection)
     with _warehouse(settings) as warehouse:
-        stored = connector_state.show(warehouse, connection_id)
+        stored = connector_state.show(warehouse, target.id)
     for piece in stored:
         name = ".".join(filter(None, (piece.namespace, piece.name))) or "(shared)"
         saved = piece.saved_at.isoformat(" ", "seconds")
@@ -43,9 +47,9 @@ def show(connection: str) -> None:
 def export(connection: str, file: Path | None) -> None:
     """The state as a JSON array of AirbyteStateMessage."""
     settings = load_settings()
-    connection_id = find_connection_id(settings, connection)
+    target = find_target(settings, connection)
     with _warehouse(settings) as warehouse:
-        exported = connector_state.export(warehouse, connection_id)
+        exported = connector_state.export(warehouse, target.id)
     if file is None:
         click.echo(exported.decode())
     else:
@@ -59,12 +63,17 @@ def export(connection: str, file: Path | None) -> None:
 def import_(connection: str, file: Path) -> None:
     """Replace the state by a JSON array of AirbyteStateMessage."""
     settings = load_settings()
-    embedded = find_connection(settings, connection)
-    with _no_sync(settings, embedded) as warehouse:
-        try:
-            pieces = connector_state.import_(warehouse, embedded.id, file.read_bytes())
-        except ConfigError as error:
-            raise ConfigError(f"{file}: {error}") from None
+    target = find_target(settings, connection)
+    try:
+        new = connector_state.parse_exported(file.read_bytes())
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from None
+    with _no_sync(settings, target) as warehouse:
+        if target.is_served:
+            with _airbyte(settings) as api:
+                pieces = server_state.import_state(api, warehouse, target.id, new)
+        else:
+            pieces = connector_state.import_(warehouse, target.id, new)
     click.echo(f"{connection}: {pieces} pieces of state imported")
 
 
@@ -75,35 +84,42 @@ def import_(connection: str, file: Path) -> None:
 def reset(connection: str, stream: str | None, namespace: str | None) -> None:
     """Forget the state: the next sync reads everything again. Landed rows stay."""
     settings = load_settings()
-    embedded = find_connection(settings, connection)
-    with _no_sync(settings, embedded) as warehouse:
-        chosen = (stream, namespace) if stream else None
-        pieces = connector_state.reset(warehouse, embedded.id, chosen)
+    target = find_target(settings, connection)
+    chosen = (stream, namespace) if stream else None
+    with _no_sync(settings, target) as warehouse:
+        if target.is_served:
+            with _airbyte(settings) as api:
+                pieces = server_state.reset_state(api, warehouse, target.id, chosen)
+        else:
+            pieces = connector_state.reset(warehouse, target.id, chosen)
     click.echo(f"{connection}: {pieces} pieces of state reset")
 
 
-def find_connection_id(settings: Settings, name: str) -> str:
-    """The id of a connection by its name or slug; raises ConfigError naming those that exist."""
-    served = _served(settings, name)
-    return served.id if served else find_connection(settings, name).id
+@dataclass(frozen=True)
+class Target:
+    """A connection whose state is meant: an embedded one, or one of the server."""
+
+    id: str
+    slug: str
+    is_served: bool
 
 
-def find_connection(settings: Settings, name: str) -> EmbeddedConnection:
-    """An embedded connection by its name or slug; raises ConfigError naming those that exist."""
-    connections = load_connections(settings)
-    for connection in connections:
+def find_target(settings: Settings, name: str) -> Target:
+    """A connection by its slug, or an embedded one by its name: those of a server may share one.
+
+    Raises ConfigError naming those that exist.
+    """
+    embedded = load_connections(settings)
+    for connection in embedded:
         if name in (connection.name, connection.slug):
-            return connection
-    if _served(settings, name):
-        raise ConfigError(f"{name} is a connection of the Airbyte server: change its state there")
-    known = ", ".join(connection.name for connection in connections) or "none"
-    raise ConfigError(f"{settings.connections_file}: no connection {name!r}; there are: {known}")
-
-
-def _served(settings: Settings, slug: str) -> StoredConnection | None:
-    """A connection of the Airbyte server by its slug: names of several may be the same."""
+            return Target(connection.id, connection.slug, is_served=False)
     snapshot = load_snapshot(settings)
-    return next((c for c in snapshot.connections if c.slug == slug), None) if snapshot else None
+    served = snapshot.connections if snapshot else []
+    for stored in served:
+        if name == stored.slug:
+            return Target(stored.id, stored.slug, is_served=True)
+    known = [*(connection.name for connection in embedded), *(stored.slug for stored in served)]
+    raise ConfigError(f"no connection {name!r}; there are: {', '.join(known) or 'none'}")
 
 
 @contextmanager
@@ -114,11 +130,21 @@ def _warehouse(settings: Settings) -> Generator[PgConnection]:
 
 
 @contextmanager
-def _no_sync(settings: Settings, embedded: EmbeddedConnection) -> Generator[PgConnection]:
-    """The warehouse, while no sync of the connection can start."""
-    busy = f"{embedded.slug} is being synced; its state can be changed when that has ended"
+def _airbyte(settings: Settings) -> Generator[AirbyteApi]:
+    assert settings.airbyte  # or no connection is served
+    http = AirbyteHttp(settings.airbyte)
+    try:
+        yield AirbyteApi(http)
+    finally:
+        http.close()
+
+
+@contextmanager
+def _no_sync(settings: Settings, target: Target) -> Generator[PgConnection]:
+    """The warehouse, while no run can start a sync of the connection."""
+    busy = f"{target.slug} is being synced; its state can be changed when that has ended"
     with (
         _warehouse(settings) as connection,
-        session_lock(connection, f"sync/{embedded.id}", busy),
+        session_lock(connection, f"sync/{target.id}", busy),
     ):
         yield connection

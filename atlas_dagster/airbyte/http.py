@@ -98,8 +98,8 @@ class AirbyteHttp:
         response = self._exchange(method, url, params, body, may_repeat=may_repeat)
         return self._read(method, url, response)
 
-    def content(self, method: str, url: str, body: Mapping[str, Any]) -> bytes:
-        """As `request`, with the JSON object as it was sent: numbers keep all their digits."""
+    def content(self, method: str, url: str, body: Mapping[str, Any] | bytes) -> bytes:
+        """As `request`, with JSON objects as they are sent: numbers keep all their digits."""
         response = self._exchange(method, url, None, body, may_repeat=True)
         self._read(method, url, response)
         return response.content
@@ -109,7 +109,7 @@ class AirbyteHttp:
         method: str,
         url: str,
         params: Mapping[str, str | int] | None,
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | bytes | None,
         *,
         may_repeat: bool,
     ) -> httpx.Response:
@@ -146,10 +146,13 @@ class AirbyteHttp:
         method: str,
         url: str,
         params: Mapping[str, str | int] | None,
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | bytes | None,
     ) -> httpx.Response:
         token = self._current_token()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/json"
+            return self._client.request(method, url, params=params, content=body, headers=headers)
         return self._client.request(
             method, url, params=params, json=body if method == "POST" else None, headers=headers
         )

@@ -108,11 +108,8 @@ def export(connection: PgConnection, connection_id: str) -> bytes:
     return msgspec.json.encode(messages)
 
 
-def import_(connection: PgConnection, connection_id: str, exported: bytes) -> int:
-    """Replace the state by an exported one; returns how many pieces it has.
-
-    Raises ConfigError naming what is not an AirbyteStateMessage.
-    """
+def parse_exported(exported: bytes) -> list[Entry]:
+    """The pieces of an exported state; raises ConfigError naming what is no AirbyteStateMessage."""
     try:
         messages = msgspec.json.decode(exported, type=list[State])
     except msgspec.DecodeError as error:
@@ -120,6 +117,11 @@ def import_(connection: PgConnection, connection_id: str, exported: bytes) -> in
     new = [entry for message in messages for entry in entries(message)]
     if len({entry.kind for entry in new}) > 1:
         raise ConfigError("the state mixes messages of several types")
+    return new
+
+
+def import_(connection: PgConnection, connection_id: str, new: Sequence[Entry]) -> int:
+    """Replace the state by an exported one; returns how many pieces it has."""
     with connection.transaction():
         reset(connection, connection_id, None)
         if new:

@@ -42,7 +42,7 @@ def test_an_export_can_be_imported_again(warehouse: PgConnection) -> None:
     assert b"1.50" in before
     assert state.reset(warehouse, "c", None) == 2
     assert exported(warehouse) == []
-    assert state.import_(warehouse, "c", before) == 2
+    assert state.import_(warehouse, "c", state.parse_exported(before)) == 2
     assert state.export(warehouse, "c") == before
 
 
@@ -71,6 +71,6 @@ def test_connections_do_not_see_each_others_state(warehouse: PgConnection) -> No
 
 
 @pytest.mark.parametrize("text", [b"{}", b"nonsense", b'[{"type": "STREAM"}]'])
-def test_what_is_no_exported_state_is_refused(warehouse: PgConnection, text: bytes) -> None:
+def test_what_is_no_exported_state_is_refused(text: bytes) -> None:
     with pytest.raises(ConfigError):
-        state.import_(warehouse, "c", text)
+        state.parse_exported(text)

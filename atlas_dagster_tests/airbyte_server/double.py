@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from atlas_dagster_tests.airbyte_server import answers
+from atlas_dagster_tests.airbyte_server import answers, states
 from atlas_dagster_tests.airbyte_server.ledger import Job, Json, Ledger
 
 PUBLIC, CONFIGURATION = "/api/public/v1", "/api/v1"
@@ -213,6 +213,7 @@ class AirbyteDouble:
             ("POST", f"{CONFIGURATION}/jobs/get_without_logs", self._job_info),
             ("POST", f"{CONFIGURATION}/stream_statuses/list", self._stream_statuses),
             ("POST", f"{CONFIGURATION}/state/get", self._state),
+            ("POST", f"{CONFIGURATION}/state/create_or_update_safe", self._change_state),
         ]
 
     def _workspace(self, path: Json, query: dict[str, str], body: Json) -> Answer:
@@ -312,6 +313,18 @@ class AirbyteDouble:
 
     def _state(self, path: Json, query: dict[str, str], body: Json) -> Answer:
         return Answer(200, answers.state(self.ledger, body["connectionId"]))
+
+    def _change_state(self, path: Json, query: dict[str, str], body: Json) -> Answer:
+        connection_id, new = body["connectionId"], body["connectionState"]
+        jobs = self.ledger.jobs.values()
+        if any(job.is_alive and job.connection_id == connection_id for job in jobs):
+            return Answer(423, {"message": "State cannot be updated while a sync is running"})
+        stored = self.ledger.states.get(connection_id, {"stateType": "not_set"})
+        state = states.changed(stored, new)
+        if state is None:
+            return Answer(500, {"message": "Unexpected type migration"})
+        self.ledger.states[connection_id] = state
+        return Answer(200, answers.state(self.ledger, connection_id))
 
     def _find_job(self, job_id: str | int) -> Job | None:
         return self.ledger.jobs.get(int(job_id))
