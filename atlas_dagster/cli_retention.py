@@ -8,10 +8,10 @@ from datetime import date, datetime, timezone
 import click
 
 from atlas_dagster.airbyte.snapshot import served_slugs
-from atlas_dagster.config import load_rules
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.layers.retention import drop_old_versions, find_old_versions, first_kept_day
 from atlas_dagster.names import layer_table
+from atlas_dagster.rules import load_rules
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
 

@@ -1,19 +1,18 @@
-"""What an operator edits under ``config/``: embedded connections and how streams are treated."""
+"""``config/connections.yaml``: the embedded connections."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias, Union
-from zoneinfo import ZoneInfo
 
 from atlas_dagster.catalog import DestinationMode, SyncMode
-from atlas_dagster.catalog_answers import stream_slugs
 from atlas_dagster.names import airbyte_identifier, airbyte_tables, slug
 from atlas_dagster.settings import Settings
-from atlas_dagster.yaml_source import Node, read_yaml, suggestion
+from atlas_dagster.yaml_fields import field_names, field_path, field_paths
+from atlas_dagster.yaml_source import Node, read_yaml
 
 JsonValue: TypeAlias = Union[bool, int, float, str, "list[JsonValue]", "dict[str, JsonValue]", None]
 
@@ -22,7 +21,6 @@ DEFAULT_LANDING = "landing"
 
 _SOURCE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([0-9][A-Za-z0-9.+!-]*)")
 _SOURCE_SHAPE = "a package and its exact version, such as airbyte-source-faker==7.2.1"
-_OWNER = re.compile(r"team:.+|[a-zA-Z0-9_.+-]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+")
 _OWN_SCHEMAS = ("explore", "chart", "navigate", "pipeline", "information_schema")
 _WAREHOUSE_MODES = [
     mode
@@ -76,56 +74,6 @@ class EmbeddedConnection:
     prefix: str
 
 
-@dataclass(frozen=True)
-class StreamRules:
-    """How one stream's history is built (``config/atlas.yaml``).
-
-    ``natural_key`` and ``time_column`` override Airbyte's primary key and extraction time;
-    changes in ``ignore`` columns alone open no new segment. All are property names.
-    ``most_vanishing`` is the largest share of the known keys, 0 to 1, that a full refresh may
-    make vanish; one that would do more is not believed until an operator accepts it.
-    Explore drops versions that are more than ``retention_days`` old; None: it keeps them for ever.
-    """
-
-    natural_key: tuple[tuple[str, ...], ...] = ()
-    ignore: frozenset[str] = frozenset()
-    time_column: str | None = None
-    most_vanishing: float = 0.5
-    retention_days: int | None = None
-
-
-@dataclass(frozen=True)
-class ConnectionRules:
-    """How one connection is run: ``cron`` in ``timezone`` (none: no schedule), owners, streams."""
-
-    cron: str | None = None
-    timezone: str = "UTC"
-    owners: tuple[str, ...] = ()
-    streams: Mapping[str, StreamRules] = field(default_factory=dict[str, StreamRules])
-
-
-@dataclass(frozen=True)
-class AtlasRules:
-    """``config/atlas.yaml``, by connection slug; what it does not name gets the defaults."""
-
-    connections: Mapping[str, ConnectionRules] = field(default_factory=dict[str, ConnectionRules])
-
-    def connection(self, slug: str) -> ConnectionRules:
-        return self.connections.get(slug, ConnectionRules())
-
-    def stream(self, connection: str, stream: str) -> StreamRules:
-        return self.connection(connection).streams.get(stream, StreamRules())
-
-    def retention_days(self) -> dict[tuple[str, str], int]:
-        """By connection and stream, how many days explore keeps versions, where it has an end."""
-        return {
-            (connection, stream): rules.retention_days
-            for connection, connection_rules in self.connections.items()
-            for stream, rules in connection_rules.streams.items()
-            if rules.retention_days is not None
-        }
-
-
 def load_connections(settings: Settings) -> tuple[EmbeddedConnection, ...]:
     """The embedded connections of ``config/connections.yaml``, in its order; none if it is missing.
 
@@ -137,27 +85,6 @@ def load_connections(settings: Settings) -> tuple[EmbeddedConnection, ...]:
     _refuse_shared_slugs(nodes)
     _refuse_shared_tables(connections, nodes)
     return connections
-
-
-def load_rules(settings: Settings, served: Collection[str] | None = ()) -> AtlasRules:
-    """The rules of ``config/atlas.yaml``, or the defaults if it is missing.
-
-    Names are checked against the embedded connections and the slugs of those that an Airbyte
-    server has (``served``; None: they are not known). Raises ConfigError naming the file, line and
-    key of the first mistake.
-    """
-    root = read_yaml(settings.atlas_file).keys("connections")
-    embedded = {connection.slug: connection for connection in load_connections(settings)}
-    rules: dict[str, ConnectionRules] = {}
-    for name, node in root["connections"].mapping().items():
-        connection = embedded.get(slug(name))
-        known = [*(connection.name for connection in embedded.values()), *(served or ())]
-        if connection is None and known and served is not None and slug(name) not in served:
-            raise node.error(f"unknown connection; {suggestion(name, known)}")
-        if slug(name) in rules:
-            raise node.error(f"has the slug {slug(name)} like another; keep one of them")
-        rules[slug(name)] = _connection_rules(node, connection)
-    return AtlasRules(rules)
 
 
 def _connection(name: str, node: Node) -> EmbeddedConnection:
@@ -247,9 +174,9 @@ def _stream(node: Node) -> EmbeddedStream:
     if mode not in allowed:
         modes = ", ".join(member.value for member in allowed)
         raise destination.expected(f"one of {modes} with sync_mode {sync_mode.value}")
-    fields = _names(keys["fields"])
-    cursor = _path(keys["cursor"])
-    primary_key = _paths(keys["primary_key"])
+    fields = field_names(keys["fields"])
+    cursor = field_path(keys["cursor"])
+    primary_key = field_paths(keys["primary_key"])
     for key, path in [("cursor", cursor), *(("primary_key", path) for path in primary_key)]:
         if fields and path and path[0] not in fields:
             raise keys["fields"].error(f"expected {path[0]!r} among them: it is in {key}")
@@ -262,44 +189,6 @@ def _stream(node: Node) -> EmbeddedStream:
         primary_key=primary_key,
         fields=fields or None,
     )
-
-
-def _path(node: Node) -> tuple[str, ...]:
-    """One field: a name, or a list of names that leads to a nested one."""
-    if isinstance(node.value, tuple):
-        return tuple(item.text("the name of a field") for item in _filled(node))
-    return () if node.absent else (node.text("the name of a field, or a list of names"),)
-
-
-def _paths(node: Node) -> tuple[tuple[str, ...], ...]:
-    """Several fields: one name, or a list of names and of paths (see ``_path``)."""
-    if not isinstance(node.value, tuple):
-        return () if node.absent else (_path(node),)
-    paths: list[tuple[str, ...]] = []
-    for item in _filled(node):
-        path = _path(item)
-        if not path:
-            raise item.expected("the name of a field, or a list of names")
-        if path in paths:
-            raise item.error(f"{'.'.join(path)} stands twice")
-        paths.append(path)
-    return tuple(paths)
-
-
-def _names(node: Node) -> tuple[str, ...]:
-    names: list[str] = []
-    for item in () if node.absent else _filled(node):
-        name = item.text("the name of a field")
-        if name in names:
-            raise item.error(f"{name} stands twice")
-        names.append(name)
-    return tuple(names)
-
-
-def _filled(node: Node) -> tuple[Node, ...]:
-    if not node.items():
-        raise node.error("expected at least one name; found an empty list")
-    return node.items()
 
 
 def _refuse_shared_slugs(connections: Mapping[str, Node]) -> None:
@@ -325,92 +214,3 @@ def _refuse_shared_tables(
                     " split them over two connections, or set another prefix"
                 )
             owners[table] = item.path
-
-
-def _connection_rules(node: Node, connection: EmbeddedConnection | None) -> ConnectionRules:
-    keys = node.keys("cron", "timezone", "owners", "streams")
-    streams: dict[str, StreamRules] = {}
-    known = stream_slugs([(s.name, s.namespace) for s in connection.streams]) if connection else {}
-    slugs = {name: stream for (name, _), stream in known.items()}  # here, no name stands twice
-    for name, item in keys["streams"].mapping().items():
-        if connection and name not in slugs:
-            raise item.error(f"unknown stream; {suggestion(name, slugs)}")
-        stream = slugs.get(name) or slug(name)
-        if stream in streams:
-            raise item.error(f"has the slug {stream} like another; keep one of them")
-        streams[stream] = _stream_rules(item)
-    return ConnectionRules(
-        cron=_cron(keys["cron"]),
-        timezone=_timezone(keys["timezone"]),
-        owners=tuple(_owner(item) for item in keys["owners"].items()),
-        streams=streams,
-    )
-
-
-def _stream_rules(node: Node) -> StreamRules:
-    keys = node.keys("natural_key", "ignore", "time_column", "most_vanishing", "retention_days")
-    natural_key = _paths(keys["natural_key"])
-    ignore = _names(keys["ignore"])
-    for path in natural_key:
-        if path[0] in ignore:
-            raise keys["ignore"].error(f"{path[0]!r} is in natural_key: it cannot be ignored")
-    time_column = keys["time_column"]
-    return StreamRules(
-        natural_key=natural_key,
-        ignore=frozenset(ignore),
-        time_column=None if time_column.absent else time_column.text("the name of a field"),
-        most_vanishing=_share(keys["most_vanishing"], default=0.5),
-        retention_days=_days(keys["retention_days"]),
-    )
-
-
-def _share(node: Node, default: float) -> float:
-    if node.absent:
-        return default
-    value = node.value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise node.expected("a share from 0 to 1")
-    return float(value)
-
-
-def _days(node: Node) -> int | None:
-    if node.absent:
-        return None
-    if isinstance(node.value, bool) or not isinstance(node.value, int) or node.value < 1:
-        raise node.expected("a whole number of days, 1 or more")
-    return node.value
-
-
-def _cron(node: Node) -> str | None:
-    if node.absent:
-        return None
-    what = "a cron expression of 5 fields"
-    cron = node.text(what)
-    # Dagster is the judge of what its schedules accept; where a cron matters it is loaded already.
-    from dagster import DagsterInvalidDefinitionError, ScheduleDefinition
-
-    try:
-        ScheduleDefinition(name="schedule", job_name="job", cron_schedule=cron)
-    except DagsterInvalidDefinitionError:
-        raise node.expected(what) from None
-    return cron
-
-
-def _timezone(node: Node) -> str:
-    if node.absent:
-        return "UTC"
-    what = "a time zone such as Europe/Paris"
-    name = node.text(what)
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, not a name, a directory of names
-        raise node.expected(what) from None
-    return name
-
-
-def _owner(node: Node) -> str:
-    what = "an e-mail address or team:<name>"
-    owner = node.text(what)
-    if not _OWNER.fullmatch(owner):
-        raise node.expected(what)
-    return owner

@@ -9,15 +9,9 @@ import pytest
 
 from atlas_dagster.catalog import DestinationMode, SyncMode
 from atlas_dagster.catalog_answers import stream_slugs
-from atlas_dagster.config import (
-    AtlasRules,
-    ConnectionRules,
-    EmbeddedStream,
-    StreamRules,
-    load_connections,
-    load_rules,
-)
+from atlas_dagster.config import EmbeddedStream, load_connections
 from atlas_dagster.names import unique_slugs
+from atlas_dagster.rules import AtlasRules, ConnectionRules, StreamRules, load_rules
 from atlas_dagster.settings import Settings, load_settings
 
 PROJECT = Path(__file__).parent.parent

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from atlas_dagster.config import load_connections, load_rules
+from atlas_dagster.config import load_connections
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.rules import load_rules
 from atlas_dagster.settings import Settings, load_settings
 
 

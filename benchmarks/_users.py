@@ -8,9 +8,9 @@ from psycopg import sql
 
 from atlas_dagster.airbyte import landing_sql
 from atlas_dagster.catalog import Column, DestinationMode, Stream, SyncMode, Table
-from atlas_dagster.config import StreamRules
 from atlas_dagster.json_schema import ColumnType
 from atlas_dagster.layers.history_rules import history_rules
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 
 TYPES = {

@@ -13,10 +13,10 @@ from atlas_dagster.assets.lineage import chart_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.catalog import Stream
-from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.chart import build_chart, chart_table
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.stream_columns import load_changes, register_columns
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 
 

@@ -13,8 +13,8 @@ from atlas_dagster.assets.lineage import explore_metadata, tell_columns
 from atlas_dagster.assets.metadata import table_name, touched_days
 from atlas_dagster.assets.partitions import day_range, partition_of
 from atlas_dagster.catalog import Stream
-from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.explore import explore_table, load_explore
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 
 

@@ -13,11 +13,11 @@ from atlas_dagster.assets.lineage import navigate_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.catalog import Stream
-from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import build_navigate, navigate_table
 from atlas_dagster.layers.snapshots import open_refusals
 from atlas_dagster.layers.stream_columns import registered_stream
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 
 

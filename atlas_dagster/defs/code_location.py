@@ -6,12 +6,12 @@ import dagster as dg
 
 from atlas_dagster.airbyte.snapshot import served_slugs
 from atlas_dagster.airbyte.workspace import build_workspace
-from atlas_dagster.config import load_rules
 from atlas_dagster.defs.airbyte_server import build_airbyte_server
 from atlas_dagster.defs.connections import build_definitions
 from atlas_dagster.defs.executor import in_process
 from atlas_dagster.defs.resources import build_resources
 from atlas_dagster.defs.retention import build_retention
+from atlas_dagster.rules import load_rules
 from atlas_dagster.settings import load_settings
 
 

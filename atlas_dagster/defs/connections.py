@@ -16,8 +16,8 @@ from atlas_dagster.assets.navigate import build_navigate_asset
 from atlas_dagster.assets.served import build_server_specs
 from atlas_dagster.assets.sync import build_sync_assets
 from atlas_dagster.catalog import Connection
-from atlas_dagster.config import AtlasRules
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.rules import AtlasRules
 
 
 def build_definitions(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> dg.Definitions:

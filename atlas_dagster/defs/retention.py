@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from atlas_dagster.assets.retention import build_retention_job, build_retention_schedule
-from atlas_dagster.config import AtlasRules
+from atlas_dagster.rules import AtlasRules
 
 
 def build_retention(rules: AtlasRules) -> dg.Definitions:

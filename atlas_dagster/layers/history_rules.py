@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 
 from atlas_dagster.catalog import CDC_DELETED_AT, Column, Stream
-from atlas_dagster.config import StreamRules
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.rules import StreamRules
 
 CDC_PREFIX = "_ab_cdc_"
 CDC_SEQUENCES = ("_ab_cdc_lsn", "_ab_cdc_cursor")

@@ -18,8 +18,8 @@ from atlas_dagster.assets.lineage import (
     navigate_metadata,
 )
 from atlas_dagster.catalog import Table
-from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.history_rules import history_rules
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection, table_columns
 from atlas_dagster_tests.layers.support import NO_RULES, build, make_stream, start_layers
 

@@ -20,7 +20,7 @@ import pytest
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.catalog import Stream
-from atlas_dagster.config import StreamRules
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.server_account import server_account
 from atlas_dagster.warehouse import PgConnection, connect, migrate
 from atlas_dagster_tests.layers.support import (

@@ -13,13 +13,13 @@ from psycopg.types.json import Jsonb
 
 from atlas_dagster.catalog import ColumnType, DestinationMode, Stream, SyncMode, Table
 from atlas_dagster.catalog_answers import parse_columns
-from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.chart import ChartResult, build_chart
 from atlas_dagster.layers.explore import ExploreResult, load_explore
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import NavigateResult, build_navigate
 from atlas_dagster.layers.retention import OldVersions, drop_old_versions, find_old_versions
 from atlas_dagster.names import airbyte_identifier
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection, identifier, register_stream
 from atlas_dagster_tests.properties.oracle import Rules, Version
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from psycopg import sql
 
-from atlas_dagster.config import StreamRules
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import (
     NO_RULES,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.config import StreamRules
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.layers.stream_columns import register_columns
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import (
     at,

@@ -9,10 +9,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from atlas_dagster.catalog import DestinationMode, Stream
-from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.explore import ExploreResult, load_explore
 from atlas_dagster.layers.snapshots import accept_snapshot, open_refusals
 from atlas_dagster.layers.tombstones import find_vanished
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import (
     at,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_dagster.config import StreamRules
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.layers.history_rules import history_rules
+from atlas_dagster.rules import StreamRules
 from atlas_dagster_tests.layers.support import make_stream
 
 PROPERTIES = {

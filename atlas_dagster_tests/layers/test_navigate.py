@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from atlas_dagster.config import StreamRules
 from atlas_dagster.errors import WarehouseError
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import (
     at,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.snapshots import accept_snapshot, open_refusals
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import (
     chart,

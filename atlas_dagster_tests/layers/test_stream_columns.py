@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.config import StreamRules
 from atlas_dagster.json_schema import ColumnType, wider_type
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.stream_columns import load_changes, register_columns, registered_stream
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import (
     at,

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.config import StreamRules
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection, identifier
 from atlas_dagster_tests.layers.support import (
     NavigateRow,

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atlas_dagster.catalog import DestinationMode
-from atlas_dagster.config import StreamRules
 from atlas_dagster.layers.explore import load_explore
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import (
     chart,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atlas_dagster.config import StreamRules
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import chart, land, load, navigate
 from atlas_dagster_tests.properties.crowd import FIRST, batches, crowd

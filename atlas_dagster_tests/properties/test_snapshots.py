@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atlas_dagster.config import StreamRules
+from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import (
     chart,
