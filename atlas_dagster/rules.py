@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from atlas_dagster.catalog_answers import stream_slugs
 from atlas_dagster.config import EmbeddedConnection, load_connections
 from atlas_dagster.names import slug
+from atlas_dagster.pii_rules import PiiPolicy, read_pii_rules
 from atlas_dagster.settings import Settings
 from atlas_dagster.yaml_fields import field_names, field_paths
 from atlas_dagster.yaml_source import Node, read_yaml, suggestion
@@ -26,6 +27,7 @@ class StreamRules:
     ``most_vanishing`` is the largest share of the known keys, 0 to 1, that a full refresh may
     make vanish; one that would do more is not believed until an operator accepts it.
     Explore drops versions that are more than ``retention_days`` old; None: it keeps them for ever.
+    ``pii`` says what happens to personal data on the way to chart.
     """
 
     natural_key: tuple[tuple[str, ...], ...] = ()
@@ -33,16 +35,21 @@ class StreamRules:
     time_column: str | None = None
     most_vanishing: float = 0.5
     retention_days: int | None = None
+    pii: PiiPolicy = field(default_factory=PiiPolicy)
 
 
 @dataclass(frozen=True)
 class ConnectionRules:
-    """How one connection is run: ``cron`` in ``timezone`` (none: no schedule), owners, streams."""
+    """How one connection is run: ``cron`` in ``timezone`` (none: no schedule), owners, streams.
+
+    ``pii`` is for streams that ``streams`` does not name.
+    """
 
     cron: str | None = None
     timezone: str = "UTC"
     owners: tuple[str, ...] = ()
     streams: Mapping[str, StreamRules] = field(default_factory=dict[str, StreamRules])
+    pii: PiiPolicy = field(default_factory=PiiPolicy)
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,14 @@ class AtlasRules:
     """``config/atlas.yaml``, by connection slug; what it does not name gets the defaults."""
 
     connections: Mapping[str, ConnectionRules] = field(default_factory=dict[str, ConnectionRules])
+    pii: PiiPolicy = field(default_factory=PiiPolicy)
 
     def connection(self, slug: str) -> ConnectionRules:
-        return self.connections.get(slug, ConnectionRules())
+        return self.connections.get(slug, ConnectionRules(pii=self.pii))
 
     def stream(self, connection: str, stream: str) -> StreamRules:
-        return self.connection(connection).streams.get(stream, StreamRules())
+        rules = self.connection(connection)
+        return rules.streams.get(stream, StreamRules(pii=rules.pii))
 
     def retention_days(self) -> dict[tuple[str, str], int]:
         """By connection and stream, how many days explore keeps versions, where it has an end."""
@@ -74,7 +83,8 @@ def load_rules(settings: Settings, served: Collection[str] | None = ()) -> Atlas
     server has (``served``; None: they are not known). Raises ConfigError naming the file, line and
     key of the first mistake.
     """
-    root = read_yaml(settings.atlas_file).keys("connections")
+    root = read_yaml(settings.atlas_file).keys("connections", "pii")
+    pii = _policy(root["pii"], PiiPolicy())
     embedded = {connection.slug: connection for connection in load_connections(settings)}
     rules: dict[str, ConnectionRules] = {}
     for name, node in root["connections"].mapping().items():
@@ -84,12 +94,15 @@ def load_rules(settings: Settings, served: Collection[str] | None = ()) -> Atlas
             raise node.error(f"unknown connection; {suggestion(name, known)}")
         if slug(name) in rules:
             raise node.error(f"has the slug {slug(name)} like another; keep one of them")
-        rules[slug(name)] = _connection_rules(node, connection)
-    return AtlasRules(rules)
+        rules[slug(name)] = _connection_rules(node, connection, pii)
+    return AtlasRules(rules, pii)
 
 
-def _connection_rules(node: Node, connection: EmbeddedConnection | None) -> ConnectionRules:
-    keys = node.keys("cron", "timezone", "owners", "streams")
+def _connection_rules(
+    node: Node, connection: EmbeddedConnection | None, outer: PiiPolicy
+) -> ConnectionRules:
+    keys = node.keys("cron", "timezone", "owners", "streams", "pii")
+    pii = _policy(keys["pii"], outer)
     streams: dict[str, StreamRules] = {}
     known = stream_slugs([(s.name, s.namespace) for s in connection.streams]) if connection else {}
     slugs = {name: stream for (name, _), stream in known.items()}  # here, no name stands twice
@@ -99,17 +112,20 @@ def _connection_rules(node: Node, connection: EmbeddedConnection | None) -> Conn
         stream = slugs.get(name) or slug(name)
         if stream in streams:
             raise item.error(f"has the slug {stream} like another; keep one of them")
-        streams[stream] = _stream_rules(item)
+        streams[stream] = _stream_rules(item, pii)
     return ConnectionRules(
         cron=_cron(keys["cron"]),
         timezone=_timezone(keys["timezone"]),
         owners=tuple(_owner(item) for item in keys["owners"].items()),
         streams=streams,
+        pii=pii,
     )
 
 
-def _stream_rules(node: Node) -> StreamRules:
-    keys = node.keys("natural_key", "ignore", "time_column", "most_vanishing", "retention_days")
+def _stream_rules(node: Node, outer: PiiPolicy) -> StreamRules:
+    keys = node.keys(
+        "natural_key", "ignore", "time_column", "most_vanishing", "retention_days", "pii"
+    )
     natural_key = field_paths(keys["natural_key"])
     ignore = field_names(keys["ignore"])
     for path in natural_key:
@@ -122,7 +138,13 @@ def _stream_rules(node: Node) -> StreamRules:
         time_column=None if time_column.absent else time_column.text("the name of a field"),
         most_vanishing=_share(keys["most_vanishing"], default=0.5),
         retention_days=_days(keys["retention_days"]),
+        pii=_policy(keys["pii"], outer),
     )
+
+
+def _policy(node: Node, outer: PiiPolicy) -> PiiPolicy:
+    """The rules of a scope before those around it."""
+    return outer if node.absent else PiiPolicy((read_pii_rules(node), *outer.scopes))
 
 
 def _share(node: Node, default: float) -> float:

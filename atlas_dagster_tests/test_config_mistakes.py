@@ -212,7 +212,7 @@ def test_a_mistake_in_connections_yaml(settings: Settings, text: str, message: s
     assert str(caught.value) == f"config/connections.yaml:{message}"
 
 
-ATLAS_CONNECTION_KEYS = "cron, owners, streams, timezone"
+ATLAS_CONNECTION_KEYS = "cron, owners, pii, streams, timezone"
 
 RULE_MISTAKES = {
     "unknown connection": (

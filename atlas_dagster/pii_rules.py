@@ -1,0 +1,129 @@
+"""What happens to personal data on its way to chart: the ``pii`` keys of ``config/atlas.yaml``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from atlas_dagster.yaml_source import Node
+
+_ENTITY = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+class Action(str, Enum):
+    """What is done to a value; each is stricter than those before it."""
+
+    KEEP = "keep"
+    MASK = "mask"
+    HASH = "hash"
+    REDACT = "redact"
+    DROP = "drop"
+    FAIL = "fail"
+
+    @property
+    def strictness(self) -> int:
+        return list(Action).index(self)
+
+
+@dataclass(frozen=True)
+class PiiRules:
+    """The rules of one scope: all connections, a connection, or a stream.
+
+    ``columns`` are fields as people write them: ``email``, ``address.street``, ``phones[]``.
+    ``entities`` are Presidio's names. ``default`` is for what is found and not named.
+    """
+
+    default: Action | None = None
+    entities: Mapping[str, Action] = field(default_factory=dict[str, Action])
+    columns: Mapping[str, Action] = field(default_factory=dict[str, Action])
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is done to a field; ``is_expected``: a rule names the field or what is found in it."""
+
+    action: Action
+    is_expected: bool
+
+
+@dataclass(frozen=True)
+class PiiPolicy:
+    """The rules of a stream, those of its connection, those of all: what is nearer decides."""
+
+    scopes: tuple[PiiRules, ...] = ()
+
+    @property
+    def columns(self) -> dict[str, Action]:
+        """The fields that rules name, whether or not anything is found in them."""
+        named: dict[str, Action] = {}
+        for scope in reversed(self.scopes):
+            named.update(scope.columns)
+        return named
+
+    def decide(self, name: str, entities: Iterable[str]) -> Decision:
+        """What is done to a field, given what was found in it: the strictest of its entities."""
+        named = self.columns.get(name)
+        if named is not None:
+            return Decision(named, is_expected=True)
+        decisions = [self._for_entity(entity) for entity in entities]
+        return Decision(
+            max((d.action for d in decisions), key=lambda a: a.strictness, default=Action.KEEP),
+            is_expected=all(d.is_expected for d in decisions),
+        )
+
+    def _for_entity(self, entity: str) -> Decision:
+        for scope in self.scopes:
+            if entity in scope.entities:
+                return Decision(scope.entities[entity], is_expected=True)
+            if scope.default is not None:
+                return Decision(scope.default, is_expected=False)
+        return Decision(Action.KEEP, is_expected=False)
+
+
+def field_name(path: Iterable[str]) -> str:
+    """A path as people write it: ``("phones", "[]", "number")`` is ``phones[].number``."""
+    name = ""
+    for part in path:
+        name += part if part == "[]" or not name else f".{part}"
+    return name
+
+
+def field_path(name: str) -> tuple[str, ...]:
+    """The path that a name stands for; the reverse of `field_name`."""
+    parts = re.findall(r"\[\]|[^.\[\]]+(?:\[(?!\])[^.]*)?", name)
+    return tuple(parts)
+
+
+def read_pii_rules(node: Node) -> PiiRules:
+    """Read a ``pii`` key; raises ConfigError naming the file, line and key that is wrong."""
+    keys = node.keys("default", "entities", "columns")
+    default = keys["default"]
+    return PiiRules(
+        default=None if default.absent else _action(default),
+        entities={_entity(name, item): _action(item) for name, item in _entries(keys["entities"])},
+        columns={_column(name, item): _action(item) for name, item in _entries(keys["columns"])},
+    )
+
+
+def _entries(node: Node) -> Iterable[tuple[str, Node]]:
+    return node.mapping().items()
+
+
+def _action(node: Node) -> Action:
+    if node.absent:
+        raise node.expected(f"one of {', '.join(action.value for action in Action)}")
+    return node.choice(Action, Action.KEEP)
+
+
+def _entity(name: str, node: Node) -> str:
+    if not _ENTITY.fullmatch(name):
+        raise node.error("expected the name of an entity, such as EMAIL_ADDRESS")
+    return name
+
+
+def _column(name: str, node: Node) -> str:
+    if not name or field_name(field_path(name)) != name:
+        raise node.error("expected a field, such as email, address.street or phones[].number")
+    return name
