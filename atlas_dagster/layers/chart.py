@@ -20,6 +20,8 @@ from atlas_dagster.layers.layer_tables import (
     outdated_by,
     start_table,
 )
+from atlas_dagster.layers.policy import charted_policy, use_key
+from atlas_dagster.layers.policy_sql import changed_policy
 from atlas_dagster.warehouse import (
     PgConnection,
     identifier,
@@ -65,6 +67,7 @@ def build_chart(
     """
     with connection.transaction():
         lock_transaction(connection, f"chart/{stream.table_name}")
+        use_key(connection, rules.policy)
         if not table_exists(connection, explore_table(stream)):
             raise WarehouseError(f"{stream.label}: explore is empty; materialize it first")
         table = chart_table(stream)
@@ -75,7 +78,9 @@ def build_chart(
         else:
             build = _build_anew if rebuilt else _first_build
             inserted = build(connection, stream, rules, (first, last), run_id)
-            count = start_table(connection, table, rules.definition, RowCount(inserted, None))
+            count = start_table(
+                connection, table, rules.definition, RowCount(inserted, None), rules.policy
+            )
         row = connection.execute(chart_sql.summarize(stream, (first, last))).fetchone()
         assert row is not None
     return ChartResult(
@@ -95,7 +100,12 @@ def _add_versions(
     connection.execute("set local enable_nestloop = off")
     wanted = chart_sql.versions_without_row(stream, days)
     rows = chart_sql.typed_rows(
-        stream, rules, chart_sql.explored(stream), wanted, run_id, connection.info.server_version
+        stream,
+        rules,
+        chart_sql.explored(stream, rules.policy),
+        wanted,
+        run_id,
+        connection.info.server_version,
     )
     inserted = connection.execute(chart_sql.insert_rows(stream, rows)).rowcount
     connection.execute(chart_sql.move_to_snapshots(stream, days))
@@ -112,7 +122,7 @@ def _first_build(
     rows = chart_sql.typed_rows(
         stream,
         rules,
-        chart_sql.explored(stream),
+        chart_sql.explored(stream, rules.policy),
         chart_sql.versions_of_days(days),
         run_id,
         connection.info.server_version,
@@ -132,11 +142,12 @@ def _build_anew(
     navigate follows by itself.
     """
     table = chart_table(stream)
-    versions = chart_sql.explored(stream)
+    versions = chart_sql.explored(stream, rules.policy)
     if table_exists(connection, table):
         present = table_columns(connection, table)
-        if connection.execute(chart_sql.keep_forgotten_versions(stream, present)).rowcount:
-            versions = chart_sql.explored_and_forgotten(stream)
+        left = changed_policy(charted_policy(connection, table), rules.policy)
+        if connection.execute(chart_sql.keep_forgotten_versions(stream, present, left)).rowcount:
+            versions = chart_sql.explored_and_forgotten(stream, rules.policy)
     rows = chart_sql.typed_rows(
         stream, rules, versions, sql.SQL("true"), run_id, connection.info.server_version
     )

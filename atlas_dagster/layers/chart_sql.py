@@ -12,6 +12,8 @@ from atlas_dagster.catalog import ColumnType, Stream
 from atlas_dagster.layers import version_sql
 from atlas_dagster.layers.days import of_days
 from atlas_dagster.layers.history_rules import HistoryRules
+from atlas_dagster.layers.policy import StreamPolicy
+from atlas_dagster.layers.policy_sql import policed_data
 from atlas_dagster.layers.snapshots import complete_snapshots
 
 BOOKKEEPING = (
@@ -112,7 +114,9 @@ def typed_rows(
             natural_key is not null and errors is null as _atlas_valid,
             errors as _atlas_errors,
             row_hash as _atlas_row_hash,
-            false as _atlas_pii_checked,
+            _atlas_partition in (
+                select day from pipeline.pii_scan where table_name = {table_name}
+            ) as _atlas_pii_checked,
             null::real as _atlas_quality_score,
             null::timestamptz as _atlas_validated_at,
             _atlas_partition,
@@ -158,6 +162,7 @@ def typed_rows(
             )
             for i, column in enumerate(stream.columns)
         ),
+        table_name=sql.Literal(stream.table_name),
         run_id=sql.Literal(run_id),
         natural_key=version_sql.natural_key(stream, rules, server_version),
         instant=version_sql.version_instant(stream, rules, server_version),
@@ -199,15 +204,32 @@ def typed_rows(
     )
 
 
-def explored(stream: Stream) -> sql.Composable:
-    """SQL: the record versions of explore."""
-    return sql.Identifier("explore", stream.table_name)
+def explored(stream: Stream, policy: StreamPolicy) -> sql.Composable:
+    """SQL: the record versions of explore, as a policy leaves them."""
+    table = _explore(stream)
+    if not policy.fields:
+        return table
+    return sql.SQL(
+        """(
+                        select
+                            explored._airbyte_raw_id,
+                            explored._airbyte_extracted_at,
+                            explored._atlas_sync_id,
+                            explored._atlas_partition,
+                            policed.data
+                        from {explore} as explored
+                        cross join lateral (select {policed} as data offset 0) as policed
+                    )"""
+    ).format(explore=table, policed=policed_data(sql.SQL("explored.data"), policy))
 
 
-def keep_forgotten_versions(stream: Stream, present: Container[str]) -> sql.Composed:
+def keep_forgotten_versions(
+    stream: Stream, present: Container[str], policy: StreamPolicy
+) -> sql.Composed:
     """SQL: remember of chart's rows those whose record version explore has dropped since.
 
-    Their data is what chart made of it: the columns that are ``present``, and what did not fit.
+    Their data is what chart made of it: the columns that are ``present``, and what did not fit,
+    as a policy leaves that.
     """
     columns = [column for column in stream.columns if column.layer in present]
     data = sql.SQL(" || ").join(
@@ -229,24 +251,31 @@ def keep_forgotten_versions(stream: Stream, present: Container[str]) -> sql.Comp
             chart._airbyte_extracted_at,
             chart._atlas_sync_id,
             chart._atlas_partition,
-            {data} as data
+            {policed} as data
         from {chart} as chart
+        cross join lateral (select {data} as data offset 0) as charted
         where not exists (
             select from {explore} as explored
             where explored._airbyte_raw_id = chart._airbyte_raw_id
         )
         """
-    ).format(data=data, chart=_chart(stream), explore=explored(stream))
+    ).format(
+        data=data,
+        policed=policed_data(sql.SQL("charted.data"), policy),
+        chart=_chart(stream),
+        explore=_explore(stream),
+    )
 
 
-def explored_and_forgotten(stream: Stream) -> sql.Composed:
-    """SQL: the record versions of explore, and those that it has dropped."""
+def explored_and_forgotten(stream: Stream, policy: StreamPolicy) -> sql.Composed:
+    """SQL: the record versions of explore, as a policy leaves them, and those it has dropped."""
     columns = sql.SQL(
         "_airbyte_raw_id, _airbyte_extracted_at, _atlas_sync_id, _atlas_partition, data"
     )
     return sql.SQL(
-        "(select {columns} from {explore} union all select {columns} from forgotten_version)"
-    ).format(columns=columns, explore=explored(stream))
+        "(select {columns} from {explored} as explored"
+        " union all select {columns} from forgotten_version)"
+    ).format(columns=columns, explored=explored(stream, policy))
 
 
 def move_to_snapshots(stream: Stream, days: tuple[date, date]) -> sql.Composed:
@@ -304,6 +333,10 @@ def versions_of_days(days: tuple[date, date]) -> sql.Composed:
 
 def _each(parts: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL("").join(parts)
+
+
+def _explore(stream: Stream) -> sql.Identifier:
+    return sql.Identifier("explore", stream.table_name)
 
 
 def _chart(stream: Stream) -> sql.Identifier:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from atlas_dagster.catalog import CDC_DELETED_AT, Column, Stream
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.layers.policy import NO_POLICY, StreamPolicy, check_policy
 from atlas_dagster.rules import StreamRules
 
 CDC_PREFIX = "_ab_cdc_"
@@ -25,7 +26,8 @@ class HistoryRules:
     properties are not compared; neither are those in which a CDC source tells of itself
     (``_ab_cdc_…``). ``time`` is None where the extraction time counts. ``sequence`` orders
     versions of one instant, ``deleted`` marks a deletion when it is not null. A snapshot that would
-    make a larger share of the known keys vanish than ``most_vanishing`` is not believed.
+    make a larger share of the known keys vanish than ``most_vanishing`` is not believed. All of
+    them are about what ``policy`` leaves of a record.
     """
 
     key: tuple[tuple[str, ...], ...]
@@ -34,6 +36,7 @@ class HistoryRules:
     sequence: Column | None
     deleted: Column | None
     most_vanishing: float
+    policy: StreamPolicy = NO_POLICY
 
     @property
     def definition(self) -> str:
@@ -47,12 +50,16 @@ class HistoryRules:
         return column.name not in self.ignored and not column.name.startswith(CDC_PREFIX)
 
 
-def history_rules(stream: Stream, rules: StreamRules) -> HistoryRules:
+def history_rules(
+    stream: Stream, rules: StreamRules, policy: StreamPolicy = NO_POLICY
+) -> HistoryRules:
     """Resolve ``config/atlas.yaml`` against a stream's columns.
 
-    Raises ConfigError naming the stream and the column that is missing or of a wrong type.
+    Raises ConfigError naming the stream and the column that is missing, of a wrong type, or changed
+    by a policy that leaves no key or no time.
     """
     key = rules.natural_key or stream.primary_key
+    check_policy(stream, key, rules.time_column, policy)
     for path in key:
         _existing(stream, path[0], "natural_key")
     time = _existing(stream, rules.time_column, "time_column") if rules.time_column else None
@@ -69,6 +76,7 @@ def history_rules(stream: Stream, rules: StreamRules) -> HistoryRules:
         sequence=next((column for column in sequences if column), None),
         deleted=stream.column(CDC_DELETED_AT),
         most_vanishing=rules.most_vanishing,
+        policy=policy,
     )
 
 

@@ -13,6 +13,7 @@ from psycopg import sql
 from atlas_dagster.catalog import Column, Table
 from atlas_dagster.json_schema import ColumnType
 from atlas_dagster.layers.history_rules import HistoryRules
+from atlas_dagster.layers.policy import NO_POLICY, StreamPolicy, parse_policy, policy_json
 from atlas_dagster.warehouse import PgConnection, identifier, table_columns
 
 
@@ -27,13 +28,15 @@ class RowCount:
 def outdated_by(
     connection: PgConnection, table: Table, rules: HistoryRules, columns: Iterable[Column]
 ) -> str | None:
-    """Why a table has to be built anew: other rules of history, or a column that has widened."""
+    """Why a table has to be built anew: other rules or policy, or a column that has widened."""
     row = connection.execute(
-        "select definition from pipeline.layer_table where layer = %s and table_name = %s",
+        "select definition, policy from pipeline.layer_table where layer = %s and table_name = %s",
         (table.schema, table.name),
     ).fetchone()
     if row is not None and row[0] != rules.definition:
         return "its rules of history changed"
+    if row is not None and parse_policy(row[1]) != rules.policy:
+        return "its policy for personal data changed"
     present = table_columns(connection, table)
     for column in columns:
         old = present.get(column.layer)
@@ -66,18 +69,24 @@ def known_rows(connection: PgConnection, table: Table) -> int:
 
 
 def start_table(
-    connection: PgConnection, table: Table, definition: str, count: RowCount
+    connection: PgConnection,
+    table: Table,
+    definition: str,
+    count: RowCount,
+    policy: StreamPolicy = NO_POLICY,
 ) -> RowCount:
     """Record a table that was just built anew."""
     connection.execute(
         """
-        insert into pipeline.layer_table (layer, table_name, definition, rows, current_rows)
-        values (%s, %s, %s, %s, %s)
+        insert into pipeline.layer_table
+            (layer, table_name, definition, rows, current_rows, policy)
+        values (%s, %s, %s, %s, %s, %s)
         on conflict (layer, table_name) do update
         set definition = excluded.definition, rows = excluded.rows,
-            current_rows = excluded.current_rows, built_at = now(), dropped_before = null
+            current_rows = excluded.current_rows, policy = excluded.policy, built_at = now(),
+            dropped_before = null
         """,
-        (table.schema, table.name, definition, count.rows, count.current),
+        (table.schema, table.name, definition, count.rows, count.current, policy_json(policy)),
     )
     return count
 

@@ -121,7 +121,7 @@ def _build_all(
         refused += 1
         _create_table(connection, stream, run_id)
     rows, current = _counts(connection, navigate_sql.count_segments(stream))
-    count = start_table(connection, table, rules.definition, RowCount(rows, current))
+    count = start_table(connection, table, rules.definition, RowCount(rows, current), rules.policy)
     return NavigateResult(
         rows, rows - current, reopened=0, removed=0, count=count, rebuilt=rebuilt, refused=refused
     )

@@ -17,6 +17,7 @@ from atlas_dagster.layers.chart import ChartResult, build_chart
 from atlas_dagster.layers.explore import ExploreResult, load_explore
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import NavigateResult, build_navigate
+from atlas_dagster.layers.policy import NO_POLICY, StreamPolicy, policed_stream
 from atlas_dagster.layers.retention import OldVersions, drop_old_versions, find_old_versions
 from atlas_dagster.names import airbyte_identifier
 from atlas_dagster.rules import StreamRules
@@ -115,8 +116,10 @@ def chart(
     stream: Stream,
     rules: StreamRules = NO_RULES,
     days: tuple[date, date] = (FIRST_DAY, LAST_DAY),
+    policy: StreamPolicy = NO_POLICY,
 ) -> ChartResult:
-    return build_chart(connection, stream, history_rules(stream, rules), *days, "run")
+    stream = policed_stream(stream, policy)
+    return build_chart(connection, stream, history_rules(stream, rules, policy), *days, "run")
 
 
 def navigate(
@@ -124,8 +127,10 @@ def navigate(
     stream: Stream,
     rules: StreamRules = NO_RULES,
     days: tuple[date, date] = (FIRST_DAY, LAST_DAY),
+    policy: StreamPolicy = NO_POLICY,
 ) -> NavigateResult:
-    return build_navigate(connection, stream, history_rules(stream, rules), *days, "run")
+    stream = policed_stream(stream, policy)
+    return build_navigate(connection, stream, history_rules(stream, rules, policy), *days, "run")
 
 
 def build(connection: PgConnection, stream: Stream, rules: StreamRules = NO_RULES) -> None:
