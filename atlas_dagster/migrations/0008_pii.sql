@@ -32,13 +32,16 @@ create index pii_finding_verdict on pipeline.pii_finding (table_name) where verd
 -- Under which policy chart was built: what is in it is as this says.
 alter table pipeline.layer_table add column policy jsonb not null default '{}';
 
--- A value as it may be seen: its first character, and the domain of an e-mail address.
+-- A value as people may see it: j***@e*** of an e-mail address, 4*** of a card's number. The stars
+-- are the same for any length, and what has been masked shows no more when it is masked again.
 create function pipeline.pii_mask(value text) returns text
 language sql immutable strict parallel safe as $$
     select case
-        when value like '_%@_%.%' then left(value, 1) || '***@' || split_part(value, '@', 2)
-        when length(value) >= 8 then left(value, 1) || '***' || right(value, 1)
-        else '***'
+        when length(value) < 8 or value like '%*%' then '***'
+        when length(value) >= 12 and value like '%@%' and value not like '%@%@%' then
+            coalesce(substring(value from '^[[:alnum:]]'), '') || '***@'
+            || coalesce(substring(value from '@([[:alnum:]])'), '') || '***'
+        else coalesce(substring(value from '^[[:alnum:]]'), '') || '***'
     end
 $$;
 

@@ -79,15 +79,16 @@ def charted(
 @pytest.mark.parametrize(
     ("value", "masked"),
     [
-        ("ann@example.com", "a***@example.com"),
-        ("Ann Smith", "A***h"),
+        ("ann@example.com", "a***@e***"),
+        ("Ann Smith", "A***"),
+        ("a***@e***", "***"),
         ("Ann", "***"),
         ("", "***"),
         (None, None),
-        (12345678901, "1***1"),
+        (12345678901, "1***"),
     ],
 )
-def test_a_masked_value_shows_its_ends(warehouse: PgConnection, value: Any, masked: Any) -> None:
+def test_a_masked_value_shows_a_first_letter_or_two(warehouse: PgConnection, value: Any, masked: Any) -> None:
     (row,) = charted(warehouse, policy(email="mask"), version("a", email=value))
     assert row["email"] == masked
     assert row["_atlas_errors"] is None
@@ -137,7 +138,7 @@ def test_nested_fields_and_items_of_lists_are_reached(warehouse: PgConnection) -
     acted = policy(contact__mail="mask", contact__phones_s__number="hash", contact__tags_s="redact")
     (row,) = charted(warehouse, acted, version("a", contact=contact))
     assert row["contact"] == {
-        "mail": "a***@example.com",
+        "mail": "a***@e***",
         "phones": [
             {"number": hashed("0123456789"), "kind": "home"},
             {"kind": "none"},
@@ -169,7 +170,7 @@ def test_a_dropped_item_drops_its_list_and_any_key_of_a_map_can_be_meant(
     by_id = {"7": {"mail": "ann@example.com"}, "8": {}}
     data = version("a", contact={"tags": ["x"], "by_id": by_id})
     (row,) = charted(warehouse, acted, data)
-    assert row["contact"] == {"by_id": {"7": {"mail": "a***@example.com"}, "8": {}}}
+    assert row["contact"] == {"by_id": {"7": {"mail": "a***@e***"}, "8": {}}}
 
 
 def test_what_is_done_to_a_whole_field_is_done_to_its_parts() -> None:
@@ -225,7 +226,7 @@ def test_another_policy_rebuilds_chart_and_navigate_of_all_days(warehouse: PgCon
     day_2 = at(2).date(), at(2).date()
     result = chart(warehouse, STREAM, days=day_2, policy=policy(email="mask"))
     assert result.rebuilt == "its policy for personal data changed"
-    assert [r["email"] for r in rows(warehouse, STREAM, "chart")] == ["a***@x.org", "b***@x.org"]
+    assert [r["email"] for r in rows(warehouse, STREAM, "chart")] == ["a***", "b***"]
     rebuilt = navigate(warehouse, STREAM, days=day_2, policy=policy(email="mask"))
     assert rebuilt.rebuilt == "its policy for personal data changed"
     again = chart(warehouse, STREAM, days=day_2, policy=policy(email="mask"))
