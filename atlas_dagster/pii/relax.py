@@ -1,0 +1,182 @@
+"""Patterns for Rust's regex crate that match at least in every text in which a pattern matches.
+
+A pattern of the `regex` module is read as a tree (`pattern_tree`), out of which everything that
+only narrows it has been left, and is written down again with nothing but explicit sets of
+characters, so that no class, no flag and no case folding of Rust's has a say. There are two
+versions: for texts of ASCII alone, where word boundaries are kept, being the same in both engines,
+and for all other texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from atlas_dagster.pii.characters import ASCII_END, Characters, Engine, Range
+from atlas_dagster.pii.pattern_tree import (
+    NOTHING,
+    Choice,
+    NotUnderstoodError,
+    Place,
+    Reader,
+    Repeat,
+    Same,
+    Sequence,
+    Tree,
+)
+
+_KNOWN_FLAGS = int(re.IGNORECASE | re.MULTILINE | re.DOTALL | re.UNICODE)
+_LONGEST = 32
+"""More repetitions than these are written as any number of them: automata stay small."""
+_ANYTHING = r"[\x{0}-\x{10FFFF}]*"
+_NEVER = r"[a&&b]"
+_ASCII_PLACES = {
+    Place.WORD_BOUNDARY: r"(?-u:\b)",
+    Place.LINE_START: "(?m:^)",
+    Place.LINE_END: "(?m:$)",
+}
+_WIDE_PLACES = {**_ASCII_PLACES, Place.WORD_BOUNDARY: ""}
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """Patterns in Rust's syntax: for texts of ASCII, and for all others. ``""``: any text."""
+
+    ascii: str
+    wide: str
+
+
+ANY_TEXT = Relaxed("", "")
+
+
+def relax(engine: Engine, pattern: str, flags: int) -> Relaxed:
+    """What to ask of a text before ``engine.compile(pattern, flags)`` may be worth its time.
+
+    A text in which the relaxed pattern has no match has no match of ``pattern`` that is not empty.
+    Gives ANY_TEXT where that could not be proven of anything narrower.
+    """
+    if flags & ~_KNOWN_FLAGS:
+        return ANY_TEXT
+    try:
+        tree = Reader(engine, pattern, flags).read()
+    except NotUnderstoodError:
+        return ANY_TEXT
+    ascii_tree = _trimmed(_trimmed(tree, -1), 0)
+    wide_tree = _trimmed(_trimmed(_without_boundaries(tree), -1), 0)
+    return Relaxed(_ascii(ascii_tree), _wide(wide_tree))
+
+
+def any_of(patterns: Iterable[Relaxed]) -> Relaxed:
+    """What matches wherever one of several does."""
+    several = list(dict.fromkeys(patterns))
+    return Relaxed(_union(one.ascii for one in several), _union(one.wide for one in several))
+
+
+def _union(patterns: Iterable[str]) -> str:
+    several = list(dict.fromkeys(patterns))
+    return "" if "" in several else "|".join(f"(?:{pattern})" for pattern in several)
+
+
+def _trimmed(tree: Tree, edge: int) -> Tree:
+    """Without what need not be there at one edge (0: the first, -1: the last part).
+
+    A text with a match of ``ab*`` has a match of ``a``. What stands beyond a condition on a place
+    stays: ``a*`` in ``\\ba*c`` cannot go.
+    """
+    match tree:
+        case Repeat(part, least, _):
+            if least == 0:
+                return NOTHING
+            return _trimmed(part, edge) if least == 1 else Repeat(part, least, least)
+        case Choice(parts):
+            several = tuple(dict.fromkeys(_trimmed(part, edge) for part in parts))
+            return NOTHING if NOTHING in several else Choice(several)
+        case Sequence(parts):
+            left = list(parts)
+            while left:
+                part = _trimmed(left[edge], edge)
+                if part != NOTHING:
+                    left[edge] = part
+                    break
+                del left[edge]
+            return left[0] if len(left) == 1 else Sequence(tuple(left))
+        case _:
+            return tree
+
+
+def _without_boundaries(tree: Tree) -> Tree:
+    match tree:
+        case Place.WORD_BOUNDARY:
+            return NOTHING
+        case Repeat(part, least, most):
+            return Repeat(_without_boundaries(part), least, most)
+        case Choice(parts):
+            return Choice(tuple(_without_boundaries(part) for part in parts))
+        case Sequence(parts):
+            return Sequence(tuple(_without_boundaries(part) for part in parts))
+        case _:
+            return tree
+
+
+def _ascii(tree: Tree) -> str:
+    """In a text of ASCII, what a group matched is matched by the group's own pattern again."""
+    if isinstance(tree, Same):
+        return _ascii(tree.group)
+    if isinstance(tree, Characters):
+        return _set(_as_ranges(tree.ascii))
+    return _ASCII_PLACES[tree] if isinstance(tree, Place) else _compound(tree, _ascii)
+
+
+def _wide(tree: Tree) -> str:
+    """Beyond ASCII, case folding need not be symmetric: what a group matched may be anything."""
+    if isinstance(tree, Same):
+        return _ANYTHING
+    if isinstance(tree, Characters):
+        return _set([*_as_ranges(tree.ascii), *tree.beyond])
+    return _WIDE_PLACES[tree] if isinstance(tree, Place) else _compound(tree, _wide)
+
+
+def _compound(tree: Sequence | Choice | Repeat, write: Callable[[Tree], str]) -> str:
+    match tree:
+        case Sequence(parts):
+            return "".join(write(part) for part in parts)
+        case Choice(parts):
+            return f"(?:{'|'.join(dict.fromkeys(write(part) for part in parts))})"
+        case Repeat(part, least, most):
+            return f"(?:{write(part)}){_times(least, most)}"
+
+
+def _times(least: int, most: int | None) -> str:
+    if least > _LONGEST:
+        return f"{{{_LONGEST},}}"
+    if most is None or most > _LONGEST:
+        return f"{{{least},}}"
+    return f"{{{least},{most}}}"
+
+
+def _as_ranges(codes: frozenset[int]) -> list[Range]:
+    ranges: list[Range] = []
+    for code in sorted(codes):
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1] = (ranges[-1][0], code)
+        else:
+            ranges.append((code, code))
+    return ranges
+
+
+def _set(ranges: list[Range]) -> str:
+    if not ranges:
+        return _NEVER
+    if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
+        return _code(ranges[0][0])
+    return f"[{''.join(_range(*pair) for pair in ranges)}]"
+
+
+def _range(first: int, last: int) -> str:
+    return _code(first) if first == last else f"{_code(first)}-{_code(last)}"
+
+
+def _code(code: int) -> str:
+    plain = code < ASCII_END and chr(code).isalnum()
+    return chr(code) if plain else f"\\x{{{code:X}}}"
