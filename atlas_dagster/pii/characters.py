@@ -38,17 +38,19 @@ class Characters:
     beyond: tuple[Range, ...]
 
 
-def characters_of(engine: Engine, piece: str, flags: int) -> Characters:
-    """What a piece that stands for one character (``[a-z]``, ``\\d``, ``.``) matches."""
-    return _asked(engine, piece, flags)
+@functools.lru_cache(maxsize=4096)
+def ascii_characters_of(engine: Engine, piece: str, flags: int) -> Characters:
+    """What a piece of a pattern matches in ASCII; what beyond it, is left open."""
+    pattern = engine.compile(piece, flags)
+    members = frozenset(code for code in range(ASCII_END) if pattern.fullmatch(chr(code)))
+    return Characters(members, BEYOND_ASCII)
 
 
 @functools.lru_cache(maxsize=4096)
-def _asked(engine: Engine, piece: str, flags: int) -> Characters:
+def characters_of(engine: Engine, piece: str, flags: int) -> Characters:
+    """What a piece that stands for one character (``[a-z]``, ``\\d``, ``.``) matches."""
     pattern = engine.compile(piece, flags)
-    ascii_members = frozenset(
-        code for code in range(ASCII_END) if pattern.fullmatch(chr(code)) is not None
-    )
+    ascii_members = ascii_characters_of(engine, piece, flags).ascii
     if all(pattern.fullmatch(probe) for probe in _PROBES):
         return Characters(ascii_members, BEYOND_ASCII)
     ranges = _ranges(pattern.findall(_beyond_ascii()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -84,8 +85,15 @@ class Reader:
     pattern does, and in more places.
     """
 
-    def __init__(self, engine: Engine, pattern: str, flags: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        pattern: str,
+        flags: int,
+        ask: Callable[[Engine, str, int], Characters] = characters_of,
+    ) -> None:
         self._engine = engine
+        self._ask = ask
         self._pattern = pattern
         self._flags = flags
         self._at = 0
@@ -186,6 +194,8 @@ class Reader:
             raise NotUnderstoodError
         number = len(self._groups)
         self._groups.append(None)
+        if name is not None and name[1] in self._names:
+            raise NotUnderstoodError
         if name is not None:
             self._names[name[1]] = number
         self._groups[number] = tree = self._inside(len(name[0]) if name else 1)
@@ -207,7 +217,7 @@ class Reader:
 
     def _characters(self, source: str, piece: str | None = None) -> Characters:
         self._at += len(source)
-        return characters_of(self._engine, piece or source, self._flags)
+        return self._ask(self._engine, piece or source, self._flags)
 
     def _next(self, character: str) -> bool:
         found = self._pattern.startswith(character, self._at)

@@ -41,10 +41,16 @@ _WIDE_PLACES = {**_ASCII_PLACES, Place.WORD_BOUNDARY: ""}
 
 @dataclass(frozen=True)
 class Relaxed:
-    """Patterns in Rust's syntax: for texts of ASCII, and for all others. ``""``: any text."""
+    """Patterns in Rust's syntax: for texts of ASCII, and for all others. ``""``: any text.
+
+    A text in which one matches holds one of the characters that the class ``…_needs`` names, the
+    rarest such class; ``""``: none is needed.
+    """
 
     ascii: str
     wide: str
+    ascii_needs: str = ""
+    wide_needs: str = ""
 
 
 ANY_TEXT = Relaxed("", "")
@@ -62,18 +68,35 @@ def relax(engine: Engine, pattern: str, flags: int) -> Relaxed:
         tree = Reader(engine, pattern, flags).read()
     except NotUnderstoodError:
         return ANY_TEXT
+    return relaxed_tree(tree)
+
+
+def relaxed_tree(tree: Tree) -> Relaxed:
+    """What has a match in every text in which the tree has one."""
     ascii_tree = _trimmed(_trimmed(tree, -1), 0)
     wide_tree = _trimmed(_trimmed(_without_boundaries(tree), -1), 0)
-    return Relaxed(_ascii(ascii_tree), _wide(wide_tree))
+    needed = _needed(tree)
+    return Relaxed(
+        _ascii(ascii_tree),
+        _wide(wide_tree),
+        _ascii(needed) if needed else "",
+        _wide(needed) if needed else "",
+    )
 
 
 def any_of(patterns: Iterable[Relaxed]) -> Relaxed:
     """What matches wherever one of several does."""
-    several = list(dict.fromkeys(patterns))
-    return Relaxed(_union(one.ascii for one in several), _union(one.wide for one in several))
+    several = list(patterns)
+    return Relaxed(
+        union(one.ascii for one in several),
+        union(one.wide for one in several),
+        union(one.ascii_needs for one in several),
+        union(one.wide_needs for one in several),
+    )
 
 
-def _union(patterns: Iterable[str]) -> str:
+def union(patterns: Iterable[str]) -> str:
+    """One pattern for what any of several matches; ``""``, which is any text, if it is one."""
     several = list(dict.fromkeys(patterns))
     return "" if "" in several else "|".join(f"(?:{pattern})" for pattern in several)
 
@@ -103,6 +126,32 @@ def _trimmed(tree: Tree, edge: int) -> Tree:
             return left[0] if len(left) == 1 else Sequence(tuple(left))
         case _:
             return tree
+
+
+def _needed(tree: Tree) -> Characters | None:
+    """Characters of which every match of the tree holds one."""
+    match tree:
+        case Characters():
+            return tree
+        case Repeat(part, least, _):
+            return _needed(part) if least else None
+        case Sequence(parts):
+            found = [needed for needed in map(_needed, parts) if needed is not None]
+            return min(found, key=_frequency, default=None)
+        case Choice(parts):
+            found = [needed for needed in map(_needed, parts) if needed is not None]
+            if len(found) < len(parts):
+                return None
+            members = frozenset[int]().union(*(one.ascii for one in found))
+            return Characters(members, tuple({pair for one in found for pair in one.beyond}))
+        case _:
+            return None
+
+
+def _frequency(characters: Characters) -> int:
+    """How common characters are in text: a letter as common as ten others, space as thirty."""
+    letters = sum(10 for code in characters.ascii if chr(code).isalpha())
+    return letters + len(characters.ascii) + 30 * (ord(" ") in characters.ascii)
 
 
 def _without_boundaries(tree: Tree) -> Tree:

@@ -1,0 +1,139 @@
+"""Presidio's analyzer as Atlas runs it: patterns and phone numbers, no model, no network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from atlas_dagster.errors import ConfigError
+from atlas_dagster.pii.detectors import Detector, detectors_of
+from atlas_dagster.pii.phone_numbers import phone_detector
+from atlas_dagster.pii.recognizer_file import LANGUAGE, read_recognizers
+
+SCANNER_VERSION = 1
+"""Raised when what a scan reports of the same values changes."""
+_PACKAGES = ("presidio-analyzer", "phonenumbers", "tldextract", "regex")
+
+
+@dataclass(frozen=True)
+class Analyzer:
+    """What values are scanned with.
+
+    ``engine`` is Presidio's AnalyzerEngine: what a scan finds is what it finds in every value, with
+    the words of the field's name as context. ``fingerprint`` is another one when the findings may
+    be: by a recognizer, a pattern, a score, a version.
+    """
+
+    engine: Any
+    detectors: tuple[Detector, ...]
+    fingerprint: str
+
+
+def load_analyzer(file: Path) -> Analyzer:
+    """Presidio's default recognizers for English, and those of ``file``, if it is there.
+
+    Raises ConfigError naming file, line and key of a mistake in it.
+    """
+    stay_offline()
+    keep_values_out_of_logs()
+    recognizers = load_recognizers(file)
+    return Analyzer(
+        engine=engine_of(recognizers),
+        detectors=tuple(detector for one in recognizers for detector in _detectors(one)),
+        fingerprint=fingerprint(recognizers),
+    )
+
+
+def load_recognizers(file: Path) -> tuple[Any, ...]:
+    """Presidio's recognizers, those of ``file`` in the place of the ones that it names."""
+    from presidio_analyzer import RecognizerRegistry
+
+    own = read_recognizers(file)
+    registry = RecognizerRegistry(supported_languages=[LANGUAGE])
+    registry.load_predefined_recognizers(languages=[LANGUAGE], nlp_engine=_no_language_model())
+    kept = [one for one in registry.recognizers if type(one).__name__ not in own.replaced]
+    recognizers = (*kept, *own.recognizers)
+    if not recognizers:
+        raise ConfigError(f"{file}: no recognizer is left; enable one")
+    return recognizers
+
+
+def _detectors(recognizer: Any) -> list[Detector]:
+    from presidio_analyzer.predefined_recognizers import PhoneRecognizer
+
+    if type(recognizer) is PhoneRecognizer:
+        return [phone_detector(recognizer)]
+    return detectors_of(recognizer)
+
+
+def engine_of(recognizers: Sequence[Any]) -> Any:
+    """An AnalyzerEngine of these recognizers alone."""
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+
+    registry = RecognizerRegistry(list(recognizers), supported_languages=[LANGUAGE])
+    return AnalyzerEngine(
+        registry=registry,
+        nlp_engine=_no_language_model(),
+        supported_languages=[LANGUAGE],
+    )
+
+
+def fingerprint(recognizers: Sequence[Any]) -> str:
+    """What tells two sets of recognizers apart, and nothing else: 32 hexadecimal digits."""
+    told: dict[str, Any] = {
+        "scanner": SCANNER_VERSION,
+        "packages": {package: version(package) for package in _PACKAGES},
+        "recognizers": sorted((_told(one) for one in recognizers), key=json.dumps),
+    }
+    text = json.dumps(told, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _told(recognizer: Any) -> dict[str, Any]:
+    return {
+        "class": type(recognizer).__qualname__,
+        "name": recognizer.name,
+        "entities": recognizer.supported_entities,
+        "patterns": [
+            [pattern.name, pattern.regex, pattern.score]
+            for pattern in getattr(recognizer, "patterns", ())
+        ],
+        "flags": int(getattr(recognizer, "global_regex_flags", 0) or 0),
+        "context": list(recognizer.context or ()),
+        "thresholds": recognizer.score_thresholds,
+        "regions": list(getattr(recognizer, "supported_regions", ())),
+        "leniency": getattr(recognizer, "leniency", None),
+        "pairs": [list(pair) for pair in getattr(recognizer, "replacement_pairs", ()) or ()],
+    }
+
+
+def stay_offline() -> None:
+    """Let Presidio look domains up in the list that came with tldextract, never in the network."""
+    import tldextract.tldextract as extracting
+
+    extracting.TLD_EXTRACTOR = extracting.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+def keep_values_out_of_logs() -> None:
+    """Let Presidio log what it does, without the values it does it to."""
+    logger = logging.getLogger("presidio-analyzer")
+    if _without_values not in logger.filters:
+        logger.addFilter(_without_values)
+
+
+def _without_values(record: logging.LogRecord) -> bool:
+    if "timed out" not in str(record.msg):  # those name a pattern
+        record.args, record.exc_info = (), None
+    return record.levelno >= logging.WARNING
+
+
+def _no_language_model() -> Any:
+    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+
+    return NoOpNlpEngine(models=[{"lang_code": LANGUAGE, "model_name": ""}])
