@@ -1,0 +1,154 @@
+"""Counts the distinct values of many fields in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import IO, TYPE_CHECKING
+
+from atlas_dagster.pii.fields import Path
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MEMORY = 96 * 1024 * 1024
+"""Bytes of values that are held before some are put on disk."""
+CHUNK_ROWS = 50_000
+CHUNK_BYTES = 16 * 1024 * 1024
+_PARTS = 64
+"""Into so many parts, by hash, a field is split on disk: each is small enough to be held."""
+_SMALLEST_SPILL = 4096
+
+
+@dataclass
+class _Counted:
+    """The values of one field: frames in memory, and where parts of it lie in the file."""
+
+    frames: list[pl.DataFrame] = field(default_factory=list["pl.DataFrame"])
+    size: int = 0
+    merged_size: int = 0
+    on_disk: dict[int, list[tuple[int, int]]] = field(
+        default_factory=dict[int, list[tuple[int, int]]]
+    )
+
+
+class DistinctValues:
+    """Values by field, each with how often it occurs.
+
+    What does not fit in memory lies in a temporary file that has no name: it is gone with this
+    process, however that ends. To be closed.
+    """
+
+    def __init__(self, memory: int = MEMORY) -> None:
+        self._memory = memory
+        self._held = 0
+        self._fields: dict[Path, _Counted] = {}
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> DistinctValues:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._fields.clear()
+        if self._file is not None:
+            self._file.close()
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The fields that have values."""
+        return list(self._fields)
+
+    def add(self, path: Path, values: Sequence[str]) -> None:
+        """Count some values of a field."""
+        import polars as pl
+
+        frame = pl.Series("value", values, dtype=pl.String).value_counts(name="count")
+        counted = self._fields.setdefault(path, _Counted())
+        size = int(frame.estimated_size())
+        counted.frames.append(frame)
+        counted.size += size
+        self._held += size
+        if counted.size > 2 * counted.merged_size + CHUNK_BYTES:
+            self._merge(counted)
+        while self._held > self._memory and self._spill_largest():
+            pass
+
+    def take(self, paths: Iterable[Path]) -> Generator[pl.DataFrame]:
+        """The values of fields that are one in the end, in chunks, each value once; they are gone
+        afterwards."""
+        several = [self._fields.pop(path) for path in paths]
+        if not any(counted.on_disk for counted in several):
+            frames = [frame for counted in several for frame in counted.frames]
+            self._held -= sum(counted.size for counted in several)
+            del several
+            yield from _chunks(_merged(frames))
+            return
+        for counted in several:
+            self._spill(counted)
+        for part in range(_PARTS):
+            places = [place for counted in several for place in counted.on_disk.get(part, ())]
+            if places:
+                yield from _chunks(_merged([self._read(*place) for place in places]))
+
+    def _merge(self, counted: _Counted) -> None:
+        merged = _merged(counted.frames)
+        self._held -= counted.size
+        counted.frames = [merged]
+        counted.size = counted.merged_size = int(merged.estimated_size())
+        self._held += counted.size
+
+    def _spill_largest(self) -> bool:
+        largest = max(self._fields.values(), key=lambda counted: counted.size)
+        if largest.size < _SMALLEST_SPILL:
+            return False
+        self._spill(largest)
+        return True
+
+    def _spill(self, counted: _Counted) -> None:
+        import polars as pl
+
+        if not counted.frames:
+            return
+        self._merge(counted)
+        frame = counted.frames[0].with_columns(part=pl.col("value").hash(0) % _PARTS)
+        for (part,), rows in frame.partition_by("part", as_dict=True, include_key=False).items():
+            counted.on_disk.setdefault(int(part), []).append(self._write(rows))
+        self._held -= counted.size
+        counted.frames, counted.size, counted.merged_size = [], 0, 0
+
+    def _write(self, frame: pl.DataFrame) -> tuple[int, int]:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="atlas-pii-")  # noqa: SIM115
+        start = self._file.seek(0, io.SEEK_END)
+        frame.write_ipc_stream(self._file, compression="lz4")
+        return start, self._file.tell() - start
+
+    def _read(self, start: int, length: int) -> pl.DataFrame:
+        import polars as pl
+
+        assert self._file is not None
+        self._file.seek(start)
+        return pl.read_ipc_stream(io.BytesIO(self._file.read(length)))
+
+
+def _merged(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    import polars as pl
+
+    if len(frames) == 1:
+        return frames[0]
+    return pl.concat(frames).group_by("value").agg(pl.col("count").cast(pl.Int64).sum())
+
+
+def _chunks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Slices of at most so many rows, and of so many bytes unless one value is longer."""
+    size = max(1, int(frame.estimated_size()))
+    rows = min(CHUNK_ROWS, max(1, frame.height * CHUNK_BYTES // size))
+    yield from frame.iter_slices(rows)

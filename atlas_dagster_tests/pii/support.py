@@ -1,0 +1,97 @@
+"""What Presidio itself says, value by value: what a scan is held against."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from atlas_dagster.pii.findings import EntityFinding
+from atlas_dagster.pii.recognizers import Analyzer
+
+ALL_RECOGNIZERS = """
+recognizers:
+{entries}
+"""
+
+
+def every_recognizer(file: Path) -> Path:
+    """A file that enables every recognizer of patterns that Presidio has."""
+    from presidio_analyzer import PatternRecognizer
+    import presidio_analyzer.predefined_recognizers as predefined
+
+    names = sorted(
+        name
+        for name in predefined.__all__
+        if isinstance(found := getattr(predefined, name), type)
+        and issubclass(found, PatternRecognizer)
+    )
+    entries = "\n".join(
+        f"  - name: {name}\n    type: predefined\n    supported_languages: [en]" for name in names
+    )
+    file.write_text(ALL_RECOGNIZERS.format(entries=entries))
+    return file
+
+
+def chunk(values: Mapping[str, int]) -> pl.DataFrame:
+    """Values and how often each occurs, as a scan takes them."""
+    schema = {"value": pl.String, "count": pl.UInt32}
+    return pl.DataFrame({"value": list(values), "count": list(values.values())}, schema=schema)
+
+
+def plain_findings(
+    analyzer: Analyzer, values: Mapping[str, int], context: Sequence[str]
+) -> tuple[EntityFinding, ...]:
+    """The findings, by asking Presidio's engine about every value."""
+    rows: dict[str, Counter[float]] = defaultdict(Counter)
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for value, count in values.items():
+        for entity, (score, whole) in plain_scores(analyzer, value, context).items():
+            rows[entity][score] += count
+            found[entity].update({"values": 1, "whole": whole, "whole_rows": whole * count})
+    return tuple(
+        EntityFinding(
+            entity=entity,
+            values=found[entity]["values"],
+            rows=rows[entity].total(),
+            mean_score=sum(score * n for score, n in sorted(rows[entity].items()))
+            / rows[entity].total(),
+            max_score=max(rows[entity]),
+            whole_values=found[entity]["whole"],
+            whole_rows=found[entity]["whole_rows"],
+        )
+        for entity in sorted(rows)
+    )
+
+
+def plain_scores(
+    analyzer: Analyzer, value: str, context: Sequence[str]
+) -> dict[str, tuple[float, bool]]:
+    """By entity, the best score in a value, and whether a result covers all of it."""
+    start, end = len(value) - len(value.lstrip()), len(value.rstrip())
+    scores: dict[str, tuple[float, bool]] = {}
+    for result in analyzer.engine.analyze(value, language="en", context=list(context)):
+        score, whole = scores.get(result.entity_type, (0.0, False))
+        covers = result.start <= start and result.end >= end
+        scores[result.entity_type] = (max(score, result.score), whole or covers)
+    return scores
+
+
+def differences(
+    analyzer: Analyzer,
+    scan: Any,
+    values: Mapping[str, int],
+    context: Sequence[str],
+) -> Iterator[str]:
+    """The values of which a scan says other than Presidio."""
+    if scan(values) == plain_findings(analyzer, values, context):
+        return
+    if len(values) == 1:
+        yield next(iter(values))
+        return
+    pairs = list(values.items())
+    for half in (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]):
+        yield from differences(analyzer, scan, dict(half), context)
