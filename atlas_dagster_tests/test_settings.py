@@ -173,3 +173,32 @@ def test_half_a_server_is_refused_by_the_variable_that_is_wrong(
     with pytest.raises(ConfigError) as caught:
         load_settings(environment)
     assert str(caught.value) == said
+
+
+def test_a_spacy_model_is_an_installed_package_or_a_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "packages" / "xx_atlas_test_model"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "meta.json").write_text("{}")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    name = "ATLAS_PII_SPACY_MODEL"
+    assert load_settings({}).pii_spacy_model is None
+    assert load_settings({name: "xx_atlas_test_model"}).pii_spacy_model == "xx_atlas_test_model"
+    here = {name: "packages/xx_atlas_test_model", "ATLAS_PROJECT_DIR": str(tmp_path)}
+    assert load_settings(here).pii_spacy_model == str(package)
+
+
+@pytest.mark.parametrize(
+    ("value", "mistake"),
+    [
+        ("no_such_model_at_all", "no spaCy model is installed as 'no_such_model_at_all'"),
+        ("json", "no spaCy model is installed as 'json'"),
+        ("en-core-web-sm", "expected a package such as en_core_web_sm"),
+        ("/no/such/model", "no spaCy model in /no/such/model: it has no meta.json"),
+    ],
+)
+def test_a_spacy_model_that_is_not_here_is_refused(value: str, mistake: str) -> None:
+    with pytest.raises(ConfigError, match=f"ATLAS_PII_SPACY_MODEL: {mistake}"):
+        load_settings({"ATLAS_PII_SPACY_MODEL": value})

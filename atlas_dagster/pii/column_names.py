@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from atlas_dagster.pii import column_roles as roles
-from atlas_dagster.pii.column_words import HINT, PHRASES, SURE
+from atlas_dagster.pii.column_words import HINT, NOTHING, PHRASES, SURE
 
 ANY_ELEMENT = ("[]", "*")
 
@@ -107,6 +107,8 @@ def _support(
 ) -> Support | None:
     """What a phrase says where it stands; None where the words around it take it back."""
     words = " ".join(tokens[match.start : match.end])
+    if match.entity == NOTHING:
+        return None
     if _has(tokens[match.end :], _ATTRIBUTES) or _has(tokens[: match.start], _LEADING):
         return None
     if match.entity in MACHINE_ENTITIES:
@@ -191,10 +193,11 @@ def _has(tokens: Iterable[str], words: frozenset[str]) -> bool:
 
 
 def _singular(word: str, known: Iterable[str]) -> str | None:
-    """The word as it is known, also where it has an `s` at its end."""
+    """The word as it is known, also where it has a plural `s`."""
     if word in known:
         return word
-    return word[:-1] if word.endswith("s") and word[:-1] in known and len(word) > 3 else None
+    stems = (word.removesuffix(ending) for ending in ("s", "es") if word.endswith(ending))
+    return next((stem for stem in stems if stem in known and len(stem) > 2), None)
 
 
 def _one_of(word: str, known: frozenset[str]) -> bool:

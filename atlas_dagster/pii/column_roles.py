@@ -76,8 +76,8 @@ ATTRIBUTES = """
     pays, pais, county, departement, continent, tz, fee, price, amount, cost, match, matched,
     quality, accuracy, radius, precision, frequency, queue, event, events, log, reason, result,
     response, bounce, unsubscribed, subscribed, blocked, reset, change, changes, update,
-    updates, signature, masked, redacted, encrypted, plan, planning, map, range, zone, district,
-    sequence
+    updates, signature, masked, redacted, encrypted, date, datum, dato, fecha, plan, planning,
+    map, range, zone, district, sequence
 """
 LEADING_ATTRIBUTES = """
     is, has, id, type, tipo, typ, statut, status, estado, count, nb, cnt, hash, hashed, sha256,
@@ -113,21 +113,21 @@ NUMBER_ENTITIES = (
 )
 DENIALS: Mapping[str, tuple[str, ...]] = {
     """
-    imei, iccid, meid, order, invoice, sku, ean, gtin, upc, isbn, barcode, serial, tracking, ref, reference,
-    transaction, epoch, timestamp, ts, amount, price, quantity, qty, weight, dimension,
-    dimensions, size, width, height, depth, version, build, revision, hash, sha, md5, checksum,
-    digest, uuid, guid, key, id, ids, sequence, seq, lot, batch, part, asset, ticket, case,
-    voucher, coupon, created, updated, modified, deleted, date, time, duration, total, balance,
-    rate, ratio, score, count, latitude, longitude, lat, lng, lon, port, bytes, number of, zip,
-    postal, postcode, bestellung, bestellnummer, bestell, auftrag, auftrags, auftragsnummer,
-    auftragsnr, rechnungsnummer, rechnungsnr, belegnummer, kundennummer, kundennr,
-    artikelnummer, artikelnr, seriennummer, sendungsnummer, preis, betrag, menge, gewicht,
-    grosse, abmessungen, masse, datum, uhrzeit, erstellt, geandert, commande, facture, colis,
-    suivi, prix, montant, quantite, poids, taille, heure, pedido, factura, albaran, seguimiento,
-    precio, importe, cantidad, peso, tamano, fecha, hora, ordre, ordrenummer, ordrenr,
-    fakturanummer, fakturanr, varenummer, varenr, kundenummer, kundenr, serienummer, pris,
-    belob, maengde, vaegt, storrelse, dato, tidspunkt, siren, siret, cvr, cif, vat, tva, iva,
-    ust, ustid, ustidnr, lei, duns, ordine
+    imei, iccid, meid, order, invoice, sku, ean, gtin, upc, isbn, barcode, serial, tracking,
+    ref, reference, transaction, epoch, timestamp, ts, amount, price, quantity, qty, weight,
+    dimension, dimensions, size, width, height, depth, version, build, revision, hash, sha, md5,
+    checksum, digest, uuid, guid, key, id, ids, sequence, seq, lot, batch, part, asset, ticket,
+    case, voucher, coupon, created, updated, modified, deleted, date, time, duration, total,
+    balance, rate, ratio, score, count, latitude, longitude, lat, lng, lon, port, bytes, number
+    of, zip, postal, postcode, bestellung, bestellnummer, bestell, auftrag, auftrags,
+    auftragsnummer, auftragsnr, rechnungsnummer, rechnungsnr, belegnummer, kundennummer,
+    kundennr, artikelnummer, artikelnr, seriennummer, sendungsnummer, preis, betrag, menge,
+    gewicht, grosse, abmessungen, masse, datum, uhrzeit, erstellt, geandert, commande, facture,
+    colis, suivi, prix, montant, quantite, poids, taille, heure, pedido, factura, albaran,
+    seguimiento, precio, importe, cantidad, peso, tamano, fecha, hora, ordre, ordrenummer,
+    ordrenr, fakturanummer, fakturanr, varenummer, varenr, kundenummer, kundenr, serienummer,
+    pris, belob, maengde, vaegt, storrelse, dato, tidspunkt, siren, siret, cvr, cif, vat, tva,
+    iva, ust, ustid, ustidnr, lei, duns, ordine
     """: NUMBER_ENTITIES,
     """
     version, build, release, firmware, revision, agent, user agent, useragent, ua, browser, oid,

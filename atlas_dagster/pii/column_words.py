@@ -19,6 +19,9 @@ DEVICE_ID = "DEVICE_ID"
 USERNAME = "USERNAME"
 GENDER = "GENDER"
 
+# What no one can be known by, and yet is named with words that elsewhere mean a person's.
+NOTHING = ""
+
 # How far a name can be trusted without a look at the values.
 SURE = 0.85
 LIKELY = 0.65
@@ -280,6 +283,14 @@ PHRASES = (
         "CRYPTO",
         SURE,
         "wallet address, crypto wallet, btc address, bitcoin address, crypto address, btc wallet",
+    ),
+    Phrases(
+        NOTHING,
+        SURE,
+        """
+        web address, website address, social media address, contract address, memory address,
+        webadresse, internetadresse, adresse web, adresse site, direccion web
+        """,
     ),
     Phrases(
         "URL",

@@ -10,8 +10,6 @@ from atlas_dagster.pii.findings import FieldFindings
 
 # A shape that more than this share of the rows has is what the field looks like.
 TYPICAL = 0.5
-# Fewer words a value than this, on average, and a field is not free text.
-FREE_TEXT_WORDS = 3.0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import cache
 
 from atlas_dagster.pii.findings import FieldFindings
 from atlas_dagster.pii.verdict import family_of, judge
-from atlas_dagster_tests.pii.labelled_columns import LabelledColumn
+from atlas_dagster_tests.pii.labelled_columns import ROWS, LabelledColumn
 from atlas_dagster_tests.pii.reference import plain_findings
 
 
@@ -40,12 +40,12 @@ class Accuracy:
 
 
 @cache
-def findings_of(column: LabelledColumn) -> FieldFindings:
-    return plain_findings(column.path, column.values())
+def findings_of(column: LabelledColumn, rows: int = ROWS) -> FieldFindings:
+    return plain_findings(column.path, column.values(rows))
 
 
-def told_by_verdicts(column: LabelledColumn) -> set[str]:
-    verdicts = judge(findings_of(column), stream=column.stream)
+def told_by_verdicts(column: LabelledColumn, rows: int = ROWS) -> set[str]:
+    verdicts = judge(findings_of(column, rows), stream=column.stream)
     return {family_of(verdict.entity) for verdict in verdicts}
 
 

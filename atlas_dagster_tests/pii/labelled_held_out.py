@@ -52,7 +52,7 @@ HELD_OUT = (
     column("en", "issues.user.login", "USERNAME", g.username),
     column("en", "commits.commit.author.name", "PERSON", g.full_name),
     column("en", "commits.commit.author.email", "EMAIL_ADDRESS", g.email),
-    column("en", "commits.sha", "", g.git_sha),
+    column("en", "commits.commit.tree.sha", "", g.git_sha),
     column("en", "repositories.full_name", "", g.slug),
     column("en", "repositories.ssh_url", "", g.git_url),
     column("en", "tickets.requester.locale", "", g.constant("en-US", "de-DE", "da-DK")),
