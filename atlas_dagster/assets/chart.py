@@ -12,9 +12,11 @@ from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
 from atlas_dagster.assets.lineage import chart_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
+from atlas_dagster.assets.personal_data import load_personal_data, refuse_forbidden
 from atlas_dagster.catalog import Stream
 from atlas_dagster.layers.chart import build_chart, chart_table
 from atlas_dagster.layers.history_rules import history_rules
+from atlas_dagster.layers.policy import policed_stream
 from atlas_dagster.layers.stream_columns import load_changes, register_columns
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
@@ -28,7 +30,7 @@ def build_chart_asset(
         "chart",
         stream,
         partial(materialize_chart, rules=rules),
-        upstream="explore",
+        upstream="pii",
         owners=owners,
         description=f"The record versions of {stream.label}, typed and validated, one row each.",
         check_specs=[drift_check(stream)],
@@ -67,7 +69,11 @@ def materialize_chart(
     """Type the record versions of the run's days."""
     run_id = context.run.run_id
     stream = register_columns(connection, stream, run_id)
-    history = history_rules(stream, rules)
+    data = load_personal_data(connection, stream, rules)
+    refuse_forbidden(stream, data.decision)
+    policy = data.decision.policy
+    stream = policed_stream(stream, policy)
+    history = history_rules(stream, rules, policy)
     first, last = day_range(context)
     result = build_chart(connection, stream, history, first, last, run_id)
     context.log.info(
@@ -78,7 +84,7 @@ def materialize_chart(
     drift = check_drift(connection, stream, run_id)
     if not drift.passed:
         context.log.warning(f"{stream.label}: {drift.description}")
-    tell_columns(context, chart_metadata(stream, history))
+    tell_columns(context, chart_metadata(stream, history, data.column_tags))
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, chart_table(stream)),

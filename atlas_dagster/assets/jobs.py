@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.definitions.utils import is_valid_name
 
-from atlas_dagster.assets.layer_assets import LAYERS
+from atlas_dagster.assets.layer_assets import AFTER_SYNC
 from atlas_dagster.assets.layer_runs import layers_job_name
 from atlas_dagster.assets.partitions import utc_day
 
@@ -47,7 +47,7 @@ def build_connection_jobs(
     connection: str, *, syncs: bool = True, has_layers: bool = True
 ) -> ConnectionJobs:
     """`<connection>`, `<connection>_sync` and `<connection>_layers` (which can be backfilled)."""
-    layers = dg.AssetSelection.key_prefixes(*([layer, connection] for layer in LAYERS))
+    layers = dg.AssetSelection.key_prefixes(*([layer, connection] for layer in AFTER_SYNC))
     landed = dg.AssetSelection.key_prefixes(["airbyte", connection])
     tags = {"atlas/connection": connection}
     whole = dg.define_asset_job(

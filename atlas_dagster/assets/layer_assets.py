@@ -1,4 +1,4 @@
-"""What the assets of explore, chart and navigate have in common."""
+"""What the assets that follow a sync have in common: layers and inspections."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -13,11 +13,13 @@ from atlas_dagster.catalog_store import load_stream
 from atlas_dagster.warehouse import PgConnection
 
 LAYERS = ("explore", "chart", "navigate")
+AFTER_SYNC = ("explore", "pii", "chart", "navigate")
+"""The layers and the inspections of a stream, in the order in which they are built."""
 
 Materialize: TypeAlias = Callable[
     [dg.AssetExecutionContext, PgConnection, Stream], dg.MaterializeResult[Any]
 ]
-"""Builds a layer of a stream, given as of its last sync, in a run."""
+"""Builds a layer of a stream, or inspects one, given as of its last sync, in a run."""
 
 
 def layer_key(layer: str, stream: Stream) -> dg.AssetKey:
@@ -40,7 +42,7 @@ def build_layer_asset(
     description: str,
     check_specs: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
-    """An asset of one layer: daily, any range of days in one run, retried where that may help."""
+    """An asset of a layer or an inspection: daily, any days in one run, retried if that may help."""
 
     @dg.asset(
         key=layer_key(layer, stream),

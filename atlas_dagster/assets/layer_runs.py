@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import dagster as dg
 import msgspec
 
-from atlas_dagster.assets.layer_assets import LAYERS
+from atlas_dagster.assets.layer_assets import AFTER_SYNC
 from atlas_dagster.assets.metadata import TOUCHED_DAYS
 from atlas_dagster.assets.partitions import partition_of_key
 
@@ -131,7 +131,7 @@ def read_finished_run(run_id: str, events: Iterable[dg.DagsterEvent]) -> Finishe
             continue
         layer, connection, stream = event.asset_key.path
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
-            if layer in LAYERS:
+            if layer in AFTER_SYNC:
                 streams_of_steps[event.step_key] = connection, stream
             if layer == "navigate" and event.partition:
                 planned.add(StreamDay(connection, stream, event.partition))

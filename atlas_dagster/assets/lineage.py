@@ -6,7 +6,7 @@ Open-source Dagster stores column lineage and shows none of it: descriptions say
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
@@ -21,12 +21,16 @@ MOST_ORIGINS = 5
 
 @dataclass(frozen=True)
 class LayerColumn:
-    """A column of a layer; ``origins`` are the columns upstream that decide its values."""
+    """A column of a layer; ``origins`` are the columns upstream that decide its values.
+
+    ``tags`` say which personal data it holds, and what is done to it.
+    """
 
     name: str
     type: str
     description: str | None = None
     origins: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def tell_columns(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
@@ -42,14 +46,25 @@ def explore_metadata(stream: Stream) -> dict[str, Any]:
     return _metadata(explore_columns(stream), layer_key("airbyte", stream))
 
 
-def chart_metadata(stream: Stream, history: HistoryRules) -> dict[str, Any]:
-    """The schema and the lineage of chart."""
-    return _metadata(chart_columns(stream, history), layer_key("explore", stream))
+def chart_metadata(
+    stream: Stream, history: HistoryRules, tags: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    """The schema and the lineage of chart; ``tags`` of its columns are by property."""
+    columns = _tagged(stream, chart_columns(stream, history), tags)
+    return _metadata(columns, layer_key("explore", stream))
 
 
-def navigate_metadata(stream: Stream) -> dict[str, Any]:
-    """The schema and the lineage of navigate."""
-    return _metadata(navigate_columns(stream), layer_key("chart", stream))
+def navigate_metadata(stream: Stream, tags: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The schema and the lineage of navigate; ``tags`` of its columns are by property."""
+    columns = _tagged(stream, navigate_columns(stream), tags)
+    return _metadata(columns, layer_key("chart", stream))
+
+
+def _tagged(
+    stream: Stream, columns: Sequence[LayerColumn], tags: Mapping[str, Mapping[str, str]]
+) -> list[LayerColumn]:
+    by_layer = {column.layer: tags.get(column.name, {}) for column in stream.columns}
+    return [replace(column, tags=by_layer.get(column.name, {})) for column in columns]
 
 
 def explore_columns(stream: Stream) -> list[LayerColumn]:
@@ -147,7 +162,7 @@ def _metadata(columns: Sequence[LayerColumn], upstream: dg.AssetKey) -> dict[str
     }
     return {
         "dagster/column_schema": dg.TableSchema(
-            [dg.TableColumn(c.name, c.type, _described(c, upstream)) for c in columns]
+            [dg.TableColumn(c.name, c.type, _described(c, upstream), tags=c.tags) for c in columns]
         ),
         "dagster/column_lineage": dg.TableColumnLineage(lineage),
     }

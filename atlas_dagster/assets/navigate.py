@@ -12,9 +12,12 @@ from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
 from atlas_dagster.assets.lineage import navigate_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
+from atlas_dagster.assets.personal_data import load_personal_data
 from atlas_dagster.catalog import Stream
+from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import build_navigate, navigate_table
+from atlas_dagster.layers.policy import charted_policy, policed_stream
 from atlas_dagster.layers.snapshots import open_refusals
 from atlas_dagster.layers.stream_columns import registered_stream
 from atlas_dagster.rules import StreamRules
@@ -68,7 +71,10 @@ def materialize_navigate(
 ) -> dg.MaterializeResult[Any]:
     """Bring navigate in line with chart's versions of the run's days."""
     stream = registered_stream(connection, stream)
-    history = history_rules(stream, rules)
+    policy = charted_policy(connection, chart_table(stream))
+    tags = load_personal_data(connection, stream, rules).column_tags
+    stream = policed_stream(stream, policy)
+    history = history_rules(stream, rules, policy)
     first, last = day_range(context)
     result = build_navigate(connection, stream, history, first, last, context.run.run_id)
     context.log.info(
@@ -77,7 +83,7 @@ def materialize_navigate(
     )
     if result.rebuilt:
         context.log.warning(f"{stream.label}: all of navigate was built anew: {result.rebuilt}")
-    tell_columns(context, navigate_metadata(stream))
+    tell_columns(context, navigate_metadata(stream, tags))
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, navigate_table(stream)),

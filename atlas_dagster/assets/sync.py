@@ -7,7 +7,7 @@ import dagster as dg
 
 from atlas_dagster.airbyte.workspace import AtlasAirbyteWorkspace
 from atlas_dagster.assets.errors import operator_errors
-from atlas_dagster.assets.layer_assets import LAYERS
+from atlas_dagster.assets.layer_assets import AFTER_SYNC
 from atlas_dagster.assets.partitions import require_partition
 from atlas_dagster.catalog import Connection
 
@@ -38,5 +38,5 @@ def _builds_layers(context: dg.AssetExecutionContext) -> bool:
     """Whether the run has layers to build after this sync."""
     chosen = context.run.asset_selection  # empty where it is the whole job
     if chosen:
-        return any(key.path[0] in LAYERS for key in chosen)
+        return any(key.path[0] in AFTER_SYNC for key in chosen)
     return context.job_def.partitions_def is not None

@@ -13,6 +13,7 @@ from atlas_dagster.assets.explore import build_explore_asset
 from atlas_dagster.assets.jobs import ConnectionJobs, build_connection_jobs, build_schedule
 from atlas_dagster.assets.layer_runs import build_layer_runs_sensor
 from atlas_dagster.assets.navigate import build_navigate_asset
+from atlas_dagster.assets.pii import build_pii_asset
 from atlas_dagster.assets.served import build_server_specs
 from atlas_dagster.assets.sync import build_sync_assets
 from atlas_dagster.catalog import Connection
@@ -66,6 +67,7 @@ def _connection_assets(
         stream_rules = rules.stream(connection.slug, stream.slug)
         assets += [
             build_explore_asset(stream, stream_rules, owners),
+            build_pii_asset(stream, stream_rules, owners),
             build_chart_asset(stream, stream_rules, owners),
             build_navigate_asset(stream, stream_rules, owners),
         ]

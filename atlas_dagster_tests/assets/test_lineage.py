@@ -121,10 +121,10 @@ def described(metadata: dict[str, Any], column: str) -> str | None:
 
 
 def test_dagster_is_told_the_lineage_by_asset() -> None:
-    explored, charted = explore_metadata(USERS), chart_metadata(USERS, HISTORY)
+    explored, charted = explore_metadata(USERS), chart_metadata(USERS, HISTORY, {})
     assert lineage(explored, "data.id") == [("airbyte/crm/users", "id")]
     assert lineage(charted, "id") == [("explore/crm/users", "data.id")]
-    assert lineage(navigate_metadata(USERS), "id") == [("chart/crm/users", "id")]
+    assert lineage(navigate_metadata(USERS, {}), "id") == [("chart/crm/users", "id")]
     assert "_atlas_run_id" not in charted["dagster/column_lineage"].deps_by_column
 
 
@@ -137,12 +137,12 @@ def test_dagster_is_told_the_lineage_by_asset() -> None:
     ],
 )
 def test_a_description_says_where_a_column_comes_from(column: str, text: str) -> None:
-    assert described(chart_metadata(USERS, HISTORY), column) == text
+    assert described(chart_metadata(USERS, HISTORY, {}), column) == text
 
 
 def test_a_description_does_not_list_a_hundred_columns() -> None:
     wide = make_stream({f"c{n}": {"type": "string"} for n in range(100)}, key=[["c0"]])
-    charted = chart_metadata(wide, history_rules(wide, NO_RULES))
+    charted = chart_metadata(wide, history_rules(wide, NO_RULES), {})
     assert described(charted, "_atlas_row_hash") == (
         "hash of the columns that are compared\n\nFrom `data.c0`, `data.c1`, `data.c2`, `data.c3`,"
         " `data.c4` and 95 more of `explore/crm/users`."
@@ -153,15 +153,15 @@ def test_a_description_does_not_list_a_hundred_columns() -> None:
 def test_a_name_with_backticks_stays_readable() -> None:
     odd = make_stream({"a`b": {"type": "string"}}, key=[])
     assert described(explore_metadata(odd), "data.a`b") == "From `a_b` of `airbyte/crm/users`."
-    charted = chart_metadata(odd, history_rules(odd, NO_RULES))
+    charted = chart_metadata(odd, history_rules(odd, NO_RULES), {})
     assert described(charted, "a`b") == "From `` data.a`b `` of `explore/crm/users`."
 
 
 def test_dagster_takes_the_metadata() -> None:
     for metadata in (
         explore_metadata(USERS),
-        chart_metadata(USERS, HISTORY),
-        navigate_metadata(USERS),
+        chart_metadata(USERS, HISTORY, {}),
+        navigate_metadata(USERS, {}),
     ):
         event = dg.AssetMaterialization("x", metadata=metadata)
         assert {value.__class__.__name__ for value in event.metadata.values()} == {

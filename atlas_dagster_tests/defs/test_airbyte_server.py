@@ -250,7 +250,7 @@ def test_d_two_connections_of_one_name_are_two_of_everything(
         ledger.add_connection("crm", stream("users"))
     fetch(airbyte_server)
     repository = define()
-    assert len(keys(repository)) == 1 + 2 * 4
+    assert len(keys(repository)) == 1 + 2 * 5
     assert len(jobs(repository)) == 2 * 3
 
 

@@ -91,20 +91,20 @@ def test_without_connections_there_is_nothing_and_no_error(project: Project) -> 
     assert not repository.has_sensor_def("layer_runs")
 
 
-def test_every_stream_has_a_sync_and_three_layers_each_downstream_of_the_last(
+def test_every_stream_has_a_sync_three_layers_and_an_inspection_in_a_chain(
     project: Project,
 ) -> None:
     graph = define(project, {"Shop EU": ["users", "Order-Lines"]}).asset_graph
     for stream in ("users", "order_lines"):
         chain = [
             dg.AssetKey([layer, "shop_eu", stream])
-            for layer in ("airbyte", "explore", "chart", "navigate")
+            for layer in ("airbyte", "explore", "pii", "chart", "navigate")
         ]
         assert [graph.get(key).parent_keys for key in chain] == [
             set(),
             *({key} for key in chain[:-1]),
         ]
-    assert len(graph.get_all_asset_keys()) == 8
+    assert len(graph.get_all_asset_keys()) == 10
 
 
 def test_an_asset_tells_what_it_is(project: Project) -> None:
@@ -147,7 +147,7 @@ def test_the_layers_are_daily_from_the_first_day_to_today_and_the_sync_is_not(
 
 def test_the_jobs_of_a_connection_select_its_own_assets(project: Project) -> None:
     repository = define(project, {"shop": ["users"], "shop2": ["users"]})
-    layers = {f"{layer}/shop/users" for layer in ("explore", "chart", "navigate")}
+    layers = {f"{layer}/shop/users" for layer in ("explore", "pii", "chart", "navigate")}
     expected = {
         "shop": {"airbyte/shop/users", *layers},
         "shop_sync": {"airbyte/shop/users"},

@@ -1,0 +1,126 @@
+"""What is known of a stream's personal data, what is done to it, and how people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from atlas_dagster.catalog import Stream
+from atlas_dagster.errors import ConfigError
+from atlas_dagster.layers.policy import Path
+from atlas_dagster.layers.policy_decisions import FieldDecision, StreamDecision, decide_stream
+from atlas_dagster.pii.store import StoredVerdict, load_verdicts
+from atlas_dagster.pii_rules import field_name
+from atlas_dagster.rules import StreamRules
+from atlas_dagster.settings import load_settings
+from atlas_dagster.warehouse import PgConnection
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """The personal data of a stream as of all its scans, and what is done to it."""
+
+    verdicts: tuple[StoredVerdict, ...]
+    decision: StreamDecision
+
+    @property
+    def column_tags(self) -> dict[str, dict[str, str]]:
+        """Tags of the columns that hold some, by property: the surest entity, and the action."""
+        tags: dict[str, dict[str, str]] = {}
+        for verdict in sorted(self.verdicts, key=lambda v: -v.confidence):
+            column = tags.setdefault(verdict.path[0], {"pii": verdict.entity})
+            action = self.decision.policy.action(verdict.path).value
+            column.setdefault("pii_policy", action)
+        return tags
+
+
+def load_personal_data(
+    connection: PgConnection, stream: Stream, rules: StreamRules
+) -> PersonalData:
+    """Decide about a stream, given with all columns that it ever had.
+
+    Raises ConfigError where the policy cannot be applied.
+    """
+    verdicts = load_verdicts(connection, stream.table_name)
+    found: dict[Path, list[str]] = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.path, []).append(verdict.entity)
+    key = rules.natural_key or stream.primary_key
+    secret = load_settings().pii_hash_key
+    return PersonalData(tuple(verdicts), decide_stream(stream, key, rules.pii, found, secret))
+
+
+def refuse_forbidden(stream: Stream, decision: StreamDecision) -> None:
+    """Raise ConfigError where personal data that must not reach chart has been found."""
+    if decision.refused:
+        raise ConfigError(
+            f"{stream.label}: personal data was found in {_listed(decision.refused)}, and the"
+            " policy is to fail: choose what is done to it, in config/atlas.yaml under pii"
+        )
+
+
+def pii_check_result(decision: StreamDecision) -> dg.AssetCheckResult:
+    """Warns of personal data that no rule names; what the rules forbid is an error."""
+    if decision.refused:
+        return dg.AssetCheckResult(
+            check_name="no_unexpected_pii",
+            passed=False,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"{_listed(decision.refused)}: chart is not built",
+            metadata={"atlas/unexpected_fields": len(decision.unexpected)},
+        )
+    unexpected = decision.unexpected
+    return dg.AssetCheckResult(
+        check_name="no_unexpected_pii",
+        passed=not unexpected,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{_listed(unexpected)}; say in config/atlas.yaml what is done to it"
+        if unexpected
+        else "",
+        metadata={"atlas/unexpected_fields": len(unexpected)},
+    )
+
+
+def findings_table(
+    data: PersonalData, samples: Mapping[tuple[Path, str], Collection[str]]
+) -> dg.MetadataValue[Any]:
+    """The personal data of a stream, a row a field and entity; samples are masked."""
+    if not data.verdicts:
+        return dg.MetadataValue.md("No personal data was found.")
+    lines = [
+        "| field | holds | of its values | score | confidence | policy | such as | why |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for verdict in data.verdicts:
+        share = verdict.rows / verdict.field_rows if verdict.field_rows else 0.0
+        shown = samples.get((verdict.path, verdict.entity), ())
+        cells = [
+            _code(field_name(verdict.path)),
+            f"{verdict.entity}{_KINDS[verdict.kind]}",
+            f"{share:.1%}",
+            f"{verdict.mean_score:.2f}",
+            f"{verdict.confidence:.2f}",
+            data.decision.policy.action(verdict.path).value,
+            " ".join(map(_code, shown)),
+            _escaped("; ".join(verdict.evidence)),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+_KINDS = {"values": "", "embedded": ", in text", "name": ", by its name"}
+
+
+def _listed(fields: Iterable[FieldDecision]) -> str:
+    return ", ".join(f"{field.name} ({', '.join(field.entities)})" for field in fields)
+
+
+def _code(text: str) -> str:
+    return f"`{_escaped(text).replace('`', ' ')}`"
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

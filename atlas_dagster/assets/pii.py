@@ -1,0 +1,128 @@
+"""The pii asset of a stream: an inspection of explore, before chart is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
+from atlas_dagster.assets.partitions import day_range
+from atlas_dagster.assets.personal_data import (
+    findings_table,
+    load_personal_data,
+    pii_check_result,
+)
+from atlas_dagster.catalog import Stream
+from atlas_dagster.errors import WarehouseError
+from atlas_dagster.layers.explore import explore_table
+from atlas_dagster.layers.policy import Path
+from atlas_dagster.pii.digest import recognizers_digest
+from atlas_dagster.pii.store import save_scan, unscanned_days
+from atlas_dagster.rules import StreamRules
+from atlas_dagster.settings import load_settings
+from atlas_dagster.warehouse import PgConnection, table_exists
+
+if TYPE_CHECKING:
+    from atlas_dagster.pii.stream_scan import StreamScan
+
+
+def build_pii_asset(
+    stream: Stream, rules: StreamRules, owners: Sequence[str]
+) -> dg.AssetsDefinition:
+    """What of a stream is personal, by Presidio over every value of every field."""
+    return build_layer_asset(
+        "pii",
+        stream,
+        partial(materialize_pii, rules=rules),
+        upstream="explore",
+        owners=owners,
+        description=f"The personal data in {stream.label}: every value of every field, scanned.",
+        check_specs=[pii_check(stream)],
+    )
+
+
+def pii_check(stream: Stream) -> dg.AssetCheckSpec:
+    """The check that rules say what happens to all personal data that was found."""
+    return dg.AssetCheckSpec(
+        "no_unexpected_pii",
+        asset=layer_key("pii", stream),
+        description="Rules in config/atlas.yaml say what happens to all personal data found.",
+    )
+
+
+def materialize_pii(
+    context: dg.AssetExecutionContext,
+    connection: PgConnection,
+    stream: Stream,
+    rules: StreamRules,
+) -> dg.MaterializeResult[Any]:
+    """Scan the run's days, those of them that were not scanned before."""
+    if not table_exists(connection, explore_table(stream)):
+        raise WarehouseError(f"{stream.label}: explore is empty; materialize it first")
+    scans = _scan_days(context, connection, stream)
+    data = load_personal_data(connection, stream, rules)
+    check = pii_check_result(data.decision)
+    if not check.passed:
+        context.log.warning(f"{stream.label}: personal data in {check.description}")
+    newest = scans[-1].result if scans else {}
+    return dg.MaterializeResult(
+        metadata={
+            "atlas/pii": findings_table(data, _samples(scans)),
+            "atlas/pii_fields": len({verdict.path for verdict in data.verdicts}),
+            "atlas/records_scanned": sum(scan.records for scan in scans),
+            "atlas/days_scanned": len(scans),
+            **({"atlas/ner": newest["ner"]} if newest else {}),
+            **({"atlas/ner_cut": newest["cut"]} if newest.get("cut") else {}),
+            **({"atlas/maps": newest["maps"]} if newest.get("maps") else {}),
+        },
+        check_results=[check],
+    )
+
+
+def _scan_days(
+    context: dg.AssetExecutionContext, connection: PgConnection, stream: Stream
+) -> list[StreamScan]:
+    settings = load_settings()
+    table = stream.table_name
+    recognizers = recognizers_digest(settings.recognizers_file, settings.pii_spacy_model)
+    days = unscanned_days(connection, table, day_range(context), recognizers)
+    if not days:
+        context.log.info(f"{stream.label}: nothing to scan that was not scanned before")
+        return []
+    from atlas_dagster.pii.stream_scan import StreamScanner
+
+    scanner = StreamScanner(settings)
+    scans: list[StreamScan] = []
+    for unscanned in days:
+        scan = scanner.scan(connection, stream, unscanned.day)
+        save_scan(
+            connection,
+            table,
+            unscanned,
+            scan.fields,
+            recognizers=recognizers,
+            result=scan.result,
+            run_id=context.run.run_id,
+        )
+        told = sum(bool(field.verdicts) for field in scan.fields)
+        context.log.info(
+            f"{stream.label}: {unscanned.day}: {scan.records:,} record versions,"
+            f" {len(scan.fields):,} fields, {told:,} with personal data"
+        )
+        scans.append(scan)
+    return scans
+
+
+def _samples(scans: Sequence[StreamScan]) -> dict[tuple[Path, str], list[str]]:
+    """Masked samples by field and entity, of the newest day that has some."""
+    samples: dict[tuple[Path, str], list[str]] = {}
+    for scan in scans:
+        for field in scan.fields:
+            for sample in field.findings.samples:
+                found = samples.setdefault((field.findings.path, sample.entity), [])
+                if sample.masked not in found:
+                    found.append(sample.masked)
+    return {key: found[-3:] for key, found in samples.items()}
