@@ -19,6 +19,10 @@ class WarehouseError(AtlasError):
     """PostgreSQL is not reachable, or does not hold what it should."""
 
 
+class PayloadError(AtlasError):
+    """What a webhook was sent is not of the shape that it should be; its text names the key."""
+
+
 class BusyError(AtlasError):
     """Another run already works on the same connection or table."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,8 @@ from atlas_dagster.errors import ConfigError
 CLOUD_REST_URL = "https://api.airbyte.com/v1"
 SHORTEST_SECRET = 16  # characters
 CLOUD_CONFIGURATION_URL = "https://cloud.airbyte.com/api/v1"
+
+_WEBHOOK_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")  # what a path holds without an escape
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,19 @@ class AirbyteServer:
     reattaches: bool = True
     poll_seconds: float = 10.0
     request_seconds: float = 30.0
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """Where the receiver of webhooks listens, and what a sender must know.
+
+    ``port`` 0 is any that is free; ``most_bytes`` is the size of the largest body.
+    """
+
+    token: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8010
+    most_bytes: int = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,34 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         airbyte=_airbyte_server(env),
         pii_spacy_model=_spacy_model(env, "ATLAS_PII_SPACY_MODEL", project_dir),
         pii_hash_key=_secret(env, "ATLAS_PII_HASH_KEY"),
+    )
+
+
+def load_webhook_settings(environ: Mapping[str, str] | None = None) -> WebhookSettings:
+    """Read the settings of `atlas webhook` from the environment (``os.environ`` unless given).
+
+    Raises ConfigError naming the variable that is wrong, never the token; where there is none, it
+    proposes one.
+    """
+    env = os.environ if environ is None else environ
+    token = env.get("ATLAS_WEBHOOK_TOKEN")
+    if not token:
+        raise ConfigError(
+            "ATLAS_WEBHOOK_TOKEN: not set; a new one for your .env:"
+            f" ATLAS_WEBHOOK_TOKEN={secrets.token_urlsafe(32)}"
+        )
+    if not _WEBHOOK_TOKEN.fullmatch(token):
+        raise ConfigError(
+            "ATLAS_WEBHOOK_TOKEN: expected at least 16 characters, of letters, digits and . _ ~ -,"
+            " since it stands in a URL"
+        )
+    return WebhookSettings(
+        token=token,
+        host=env.get("ATLAS_WEBHOOK_HOST") or "127.0.0.1",
+        port=_whole_number(env, "ATLAS_WEBHOOK_PORT", 8010, range(65536)),
+        most_bytes=_whole_number(
+            env, "ATLAS_WEBHOOK_MAX_BYTES", 1_000_000, range(1000, 100_000_001)
+        ),
     )
 
 
@@ -199,6 +244,18 @@ def _postgres_url(env: Mapping[str, str], name: str) -> str | None:
     if not value.startswith(("postgresql://", "postgres://")):
         raise ConfigError(f"{name}: expected a URL that starts with postgresql://")
     return value
+
+
+def _whole_number(env: Mapping[str, str], name: str, default: int, allowed: range) -> int:
+    value = env.get(name)
+    if not value:
+        return default
+    number = int(value) if re.fullmatch(r"[0-9]{1,9}", value) else -1
+    if number not in allowed:
+        raise ConfigError(
+            f"{name}: expected a whole number from {allowed[0]} to {allowed[-1]}, found {value!r}"
+        )
+    return number
 
 
 def _positive_number(env: Mapping[str, str], name: str, default: float) -> float:

@@ -1,0 +1,28 @@
+"""`atlas webhook`: the receiver of Airbyte's notifications."""
+
+from __future__ import annotations
+
+import click
+
+from atlas_dagster.settings import load_settings, load_webhook_settings
+from atlas_dagster.warehouse import connect, migrate, resolve_url
+
+
+@click.command()
+def webhook() -> None:
+    """Receive Airbyte's webhooks until it is stopped."""
+    settings = load_settings()
+    receiver = load_webhook_settings()
+    from atlas_dagster.webhook.app import PATH
+    from atlas_dagster.webhook.server import listen, serve
+
+    url = resolve_url(settings)
+    with connect(url, application="atlas webhook") as connection:
+        migrate(connection)
+    with listen(receiver) as listener:
+        host, port = receiver.host, listener.getsockname()[1]
+        base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        click.echo(f"listening on {base}")
+        click.echo(f"the URL for Airbyte's webhooks: {base}{PATH}/<ATLAS_WEBHOOK_TOKEN>")
+        serve(receiver, url, listener)
+    click.echo("stopped; what was accepted is stored")
