@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
+import re
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -35,6 +36,7 @@ MOST_BYTES_HELD = 64_000_000  # of all bodies that are read or wait for their co
 NO_TOKEN, WRONG_TOKEN, TOO_SLOW, TOO_LARGE, UNAVAILABLE = 401, 403, 408, 413, 503
 _UNREAD = (NO_TOKEN, WRONG_TOKEN, TOO_SLOW, TOO_LARGE, UNAVAILABLE)
 
+_POSITION = re.compile(r"\[\d+\]")  # what is counted must be of few kinds
 _log = logging.getLogger(__name__)
 
 
@@ -157,7 +159,7 @@ class Receiver:
         return JSONResponse({"status": outcome})
 
     def _turn_away(self, refused: Refused) -> Response:
-        self._refusals.add(refused.reason)
+        self._refusals.add(_POSITION.sub("[...]", refused.reason))
         return _error(refused)
 
 

@@ -339,15 +339,18 @@ def _streams(read: _Adapter) -> tuple[AdapterStream, ...] | None:
     """The streams of the first catalog that has some to name."""
     for key, catalog in (("catalog", read.catalog), ("syncedCatalog", read.synced_catalog)):
         if catalog and catalog.streams is not None:
-            return tuple(_stream(entry, key) for entry in catalog.streams)
+            return tuple(
+                _stream(entry, f"{key}.streams[{position}]")
+                for position, entry in enumerate(catalog.streams)
+            )
     return None
 
 
-def _stream(entry: _CatalogEntry, key: str) -> AdapterStream:
+def _stream(entry: _CatalogEntry, where: str) -> AdapterStream:
     inner = entry.stream or _SourceStream()
     name = inner.name or entry.name
     if not name:
-        raise PayloadError(f"{key}.streams[...].name: missing")
+        raise PayloadError(f"{where}.name: missing")
     schema = inner.json_schema if inner.json_schema is not None else entry.json_schema
     return AdapterStream(name, inner.namespace or entry.namespace or None, schema)
 

@@ -42,7 +42,7 @@ def serve(settings: WebhookSettings, url: str, listener: socket.socket) -> None:
     _configure_logging()
     config = uvicorn.Config(
         build_app(settings, Store(url)),
-        http="h11",  # httptools drops the body of what offers HTTP/2, as Airbyte does: uvicorn #2722
+        http="h11",  # httptools loses the body of what offers HTTP/2, as Airbyte does (#2722)
         ws="none",
         log_config=None,
         access_log=False,
