@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from atlas_dagster.errors import ConfigError
-from atlas_dagster.settings import load_settings
+from atlas_dagster.settings import WebhookSettings, load_settings, load_webhook_settings
 
 
 def test_an_empty_environment_means_embedded_in_the_working_directory(
@@ -202,3 +202,65 @@ def test_a_spacy_model_is_an_installed_package_or_a_directory(
 def test_a_spacy_model_that_is_not_here_is_refused(value: str, mistake: str) -> None:
     with pytest.raises(ConfigError, match=f"ATLAS_PII_SPACY_MODEL: {mistake}"):
         load_settings({"ATLAS_PII_SPACY_MODEL": value})
+
+
+TOKEN = "0123456789.Az_~-"
+
+
+def test_a_token_is_all_that_the_receiver_needs_to_be_told() -> None:
+    settings = load_webhook_settings({"ATLAS_WEBHOOK_TOKEN": TOKEN})
+    assert settings == WebhookSettings(TOKEN, "127.0.0.1", 8010, 1_000_000)
+    assert TOKEN not in repr(settings)
+
+
+def test_the_receiver_listens_where_it_is_told() -> None:
+    settings = load_webhook_settings(
+        {
+            "ATLAS_WEBHOOK_TOKEN": TOKEN,
+            "ATLAS_WEBHOOK_HOST": "::",
+            "ATLAS_WEBHOOK_PORT": "0",
+            "ATLAS_WEBHOOK_MAX_BYTES": "5000",
+        }
+    )
+    assert settings == WebhookSettings(TOKEN, "::", 0, 5000)
+
+
+@pytest.mark.parametrize("environment", [{}, {"ATLAS_WEBHOOK_TOKEN": ""}])
+def test_without_a_token_a_new_one_is_proposed_that_would_do(environment: dict[str, str]) -> None:
+    proposals: list[str] = []
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="^ATLAS_WEBHOOK_TOKEN: not set; ") as caught:
+            load_webhook_settings(environment)
+        proposals.append(str(caught.value).rpartition("ATLAS_WEBHOOK_TOKEN=")[2])
+    assert proposals[0] != proposals[1]
+    assert load_webhook_settings({"ATLAS_WEBHOOK_TOKEN": proposals[0]}).token == proposals[0]
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["0123456789abcde", "0123456789abcdef/", "0123456789abcdef ", "0123456789abcdef\n", "ö" * 20],
+)
+def test_a_token_that_is_short_or_needs_an_escape_is_refused_without_showing_it(token: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_webhook_settings({"ATLAS_WEBHOOK_TOKEN": token})
+    assert str(caught.value) == (
+        "ATLAS_WEBHOOK_TOKEN: expected at least 16 characters, of letters, digits and . _ ~ -,"
+        " since it stands in a URL"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("ATLAS_WEBHOOK_PORT", "65536", "0 to 65535"),
+        ("ATLAS_WEBHOOK_PORT", "-1", "0 to 65535"),
+        ("ATLAS_WEBHOOK_PORT", "http", "0 to 65535"),
+        ("ATLAS_WEBHOOK_PORT", "²", "0 to 65535"),
+        ("ATLAS_WEBHOOK_MAX_BYTES", "999", "1000 to 100000000"),
+        ("ATLAS_WEBHOOK_MAX_BYTES", "1e6", "1000 to 100000000"),
+    ],
+)
+def test_a_number_out_of_range_is_named(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_webhook_settings({"ATLAS_WEBHOOK_TOKEN": TOKEN, name: value})
+    assert str(caught.value) == f"{name}: expected a whole number from {allowed}, found {value!r}"

@@ -32,8 +32,9 @@ def listen(settings: WebhookSettings) -> socket.socket:
         )[0]
         return socket.create_server(address[:2], family=family, backlog=MOST_CONNECTIONS)
     except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0]
         raise ConfigError(
-            f"ATLAS_WEBHOOK_HOST, ATLAS_WEBHOOK_PORT: cannot listen on {where}: {error.strerror}"
+            f"ATLAS_WEBHOOK_HOST, ATLAS_WEBHOOK_PORT: cannot listen on {where}: {reason}"
         ) from None
 
 
