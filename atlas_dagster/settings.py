@@ -131,7 +131,7 @@ def load_webhook_settings(environ: Mapping[str, str] | None = None) -> WebhookSe
         host=env.get("ATLAS_WEBHOOK_HOST") or "127.0.0.1",
         port=_whole_number(env, "ATLAS_WEBHOOK_PORT", 8010, range(65536)),
         most_bytes=_whole_number(
-            env, "ATLAS_WEBHOOK_MAX_BYTES", 1_000_000, range(1000, 100_000_001)
+            env, "ATLAS_WEBHOOK_MAX_BYTES", 1_000_000, range(1000, 32_000_001)
         ),
     )
 
