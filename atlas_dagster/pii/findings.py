@@ -42,6 +42,8 @@ class ValueShape:
     """At least one digit, and nothing but digits and the signs numbers are written with."""
     integers_only: float = 0.0
     """Nothing but ASCII digits."""
+    decimal: float = 0.0
+    """A number with a fraction: a sign or none, ASCII digits, one point or comma, digits."""
     uuid: float = 0.0
     """8-4-4-4-12 hexadecimal digits, or 32 without hyphens."""
     iso_timestamp: float = 0.0

@@ -13,7 +13,7 @@ from atlas_dagster.errors import AtlasError, ConfigError
 from atlas_dagster.pii.column_names import name_evidence
 from atlas_dagster.pii.findings import EntityFinding, FieldFindings
 from atlas_dagster.pii.ner_result import NerResult
-from atlas_dagster.pii.verdict_rules import TYPICAL
+from atlas_dagster.pii.verdict_rules import TYPICAL, is_free_text
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 NER_ENTITIES = ("PERSON", "LOCATION", "NRP", "ORGANIZATION")
 NAMED_ENTITIES = ("PERSON", "LOCATION", "NRP")
 BUDGET_SECONDS = 30.0
-# Fewer words a value than this, on average, and a field is not free text.
-FREE_TEXT_WORDS = 3.0
 # A model's time grows with the text, and beyond a million characters spaCy refuses it.
 LONGEST_TEXT = 20_000
 BATCH = 64
@@ -74,7 +72,7 @@ def wants_names(findings: FieldFindings, *, stream: str = "") -> bool:
     if not findings.rows or max(shape.digits, shape.uuid, shape.iso_timestamp) >= TYPICAL:
         return False
     names = name_evidence(findings.path, stream)
-    return shape.words >= FREE_TEXT_WORDS or any(map(names.support, NAMED_ENTITIES))
+    return is_free_text(findings) or any(map(names.support, NAMED_ENTITIES))
 
 
 class NameFinder:

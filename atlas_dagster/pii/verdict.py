@@ -17,9 +17,12 @@ from atlas_dagster.pii.verdict_rules import (
     OTHER_RULE,
     OTHER_SCORE,
     TAKEN_FOR,
+    TAKEN_FOR_IN_SHORT,
     TYPICAL,
     VALUE_RULES,
+    WEAK_SCORE,
     ValueRule,
+    is_free_text,
 )
 
 Kind: TypeAlias = Literal["values", "embedded", "name"]
@@ -81,7 +84,9 @@ def judge(
     alone = [
         verdict
         for entity, seen in found.items()
-        if entity not in told and (verdict := _by_values(findings, seen, names))
+        if entity not in told
+        and not _is_taken_for(findings, seen, found)
+        and (verdict := _by_values(findings, seen, names))
     ]
     return tuple(_unexplained(named, alone))
 
@@ -148,21 +153,22 @@ def _least_share(entity: str, best: _Found) -> float:
 
 def _reported(entity: str, best: _Found) -> str:
     """Presidio's name for what it found, unless that is found in any number or date."""
-    return entity if best.entity in NEED_A_NAME else best.entity
+    weak = best.entity in NEED_A_NAME or best.mean_score < WEAK_SCORE
+    return entity if weak else best.entity
 
 
 def _by_values(findings: FieldFindings, seen: _Found, names: NameEvidence) -> Verdict | None:
     """The verdict that findings ask for where the name says nothing, or otherwise."""
-    if seen.entity in NEED_A_NAME:
-        return None
-    if seen.entity not in VALUE_RULES and seen.mean_score < OTHER_SCORE:
+    least_score = WEAK_SCORE if seen.entity in VALUE_RULES else OTHER_SCORE
+    if seen.entity in NEED_A_NAME or seen.mean_score < least_score:
         return None
     rule = _rule(seen.entity)
     denial = names.denial(seen.entity)
     if denial:
         least, share = rule.denied, seen.whole
     else:
-        least, share = (rule.alone if seen.kind == "values" else rule.embedded), seen.share
+        stands_alone = seen.kind == "values" or (rule.needs_text and not is_free_text(findings))
+        least, share = (rule.alone if stands_alone else rule.embedded), seen.share
     if least is None or share < least or _looks_alike(findings, rule):
         return None
     confidence = _certainty(seen, rule.trust, rule.chance)
@@ -173,6 +179,16 @@ def _by_values(findings: FieldFindings, seen: _Found, names: NameEvidence) -> Ve
         entity=seen.entity,
         confidence=confidence * (DENIED if denial else 1.0),
         evidence=(_counted(seen), *otherwise),
+    )
+
+
+def _is_taken_for(findings: FieldFindings, seen: _Found, found: Mapping[str, _Found]) -> bool:
+    """Whether it lies in what another recognizer knows better."""
+    rivals = TAKEN_FOR.get(seen.entity, ())
+    if not is_free_text(findings):
+        rivals += TAKEN_FOR_IN_SHORT.get(seen.entity, ())
+    return seen.kind == "embedded" and any(
+        found[rival].share >= seen.share for rival in rivals if rival in found
     )
 
 
@@ -193,11 +209,7 @@ def _explains(surer: Verdict, verdict: Verdict, *, is_named: bool) -> bool:
     """Whether what the surer one says of the values leaves nothing to the other."""
     if surer.kind == "values" and surer.share >= TYPICAL:
         return verdict.kind == "name" or not is_named
-    if is_named:
-        return False
-    if surer.kind == "name":
-        return verdict.kind == "values"
-    return surer.entity in TAKEN_FOR.get(verdict.entity, ()) and surer.share >= verdict.share
+    return surer.kind == "name" and verdict.kind == "values" and not is_named
 
 
 def _rule(entity: str) -> ValueRule:

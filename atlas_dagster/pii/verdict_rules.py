@@ -10,6 +10,8 @@ from atlas_dagster.pii.findings import FieldFindings
 
 # A shape that more than this share of the rows has is what the field looks like.
 TYPICAL = 0.5
+# Fewer words a value than this, on average, and a field is not free text.
+FREE_TEXT_WORDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class ValueRule:
     the values; ``embedded``: they lie in longer text. ``denied``: the name says otherwise.
     ``trust`` is how sure the findings are where nothing else is known; ``chance`` the share that
     values of no meaning reach. ``lookalikes`` are shapes of values that fit by chance: they count
-    with a name only.
+    with a name only. ``needs_text``: parts of what is no free text fit by chance too.
     """
 
     named: float
@@ -30,6 +32,7 @@ class ValueRule:
     trust: float
     chance: float = 0.0
     lookalikes: tuple[str, ...] = ()
+    needs_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class NameRule:
     proof: float | None = None
 
 
-NUMBERS = ("integers_only", "uuid", "iso_timestamp", "hex")
+NUMBERS = ("integers_only", "decimal", "uuid", "iso_timestamp", "hex")
 KEYS = ("uuid", "iso_timestamp", "hex")
 
 VALUE_RULES: Mapping[str, ValueRule] = {
@@ -57,7 +60,9 @@ VALUE_RULES: Mapping[str, ValueRule] = {
     "CRYPTO": ValueRule(0.1, 0.3, 0.02, 0.8, trust=0.95),
     "IP_ADDRESS": ValueRule(0.1, 0.5, 0.3, None, trust=0.8),
     "MAC_ADDRESS": ValueRule(0.1, 0.5, 0.1, None, trust=0.85),
-    "PHONE_NUMBER": ValueRule(0.02, 0.5, 0.05, None, trust=0.7, lookalikes=NUMBERS),
+    "PHONE_NUMBER": ValueRule(
+        0.02, 0.5, 0.05, None, trust=0.7, lookalikes=NUMBERS, needs_text=True
+    ),
     "US_SSN": ValueRule(0.1, 0.7, None, None, trust=0.65, lookalikes=NUMBERS),
     "PERSON": ValueRule(0.1, 0.5, 0.05, None, trust=0.7),
 }
@@ -74,11 +79,15 @@ NEED_A_NAME = frozenset(
 # Of other countries' recognizers and of the operator's own nothing is known but their scores.
 OTHER_RULE = ValueRule(0.1, 0.5, 0.05, None, trust=0.8, lookalikes=KEYS)
 OTHER_SCORE = 0.5
+# Below this mean score Presidio itself calls a pattern weak: nine digits as US_SSN, `::` as an IP.
+WEAK_SCORE = 0.3
 
-# What parts of longer text are taken for, where more of the rows hold the latter.
+# What is taken for another where no fewer of the rows hold that.
 TAKEN_FOR: Mapping[str, tuple[str, ...]] = {
     "PHONE_NUMBER": ("IP_ADDRESS", "IBAN_CODE", "CREDIT_CARD", "CRYPTO"),
 }
+# The same in values that are no free text: there a date may well stand beside a number.
+TAKEN_FOR_IN_SHORT: Mapping[str, tuple[str, ...]] = {"PHONE_NUMBER": ("DATE_TIME",)}
 
 # What findings of which entities say for what a name claims.
 FAMILIES: Mapping[str, tuple[str, ...]] = {
@@ -106,6 +115,12 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
     "LOCATION": ("DE_PLZ", "UK_POSTCODE", "CA_POSTAL_CODE"),
     "PHONE_NUMBER": ("ZA_MOBILE_NUMBER", "ZA_TELEPHONE_NUMBER"),
 }  # fmt: skip
+
+
+def is_free_text(findings: FieldFindings) -> bool:
+    """Sentences rather than a value."""
+    shape = findings.shape
+    return shape.words >= FREE_TEXT_WORDS and shape.digits < TYPICAL
 
 
 def fits_words(findings: FieldFindings) -> bool:

@@ -1,31 +1,21 @@
-"""Values as they stand in tables: people's, with real check digits, and what looks like them."""
+"""Values of people as they stand in tables, with real check digits."""
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Callable
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from random import Random
 from typing import TypeAlias
 
-from atlas_dagster_tests.pii.vocabulary import (
-    CITIES,
-    COMPANIES,
-    FIRST_NAMES,
-    LAST_NAMES,
-    PRODUCTS,
-    SENTENCES,
-    STREETS,
-)
+from atlas_dagster_tests.pii.vocabulary import CITIES, FIRST_NAMES, LAST_NAMES, STREETS
 
 Maker: TypeAlias = Callable[[Random, str], str]
 
-_PLAIN = str.maketrans(
+PLAIN = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "è": "e", "ç": "c", "ñ": "n", "ó": "o",
      "í": "i", "á": "a", "ú": "u", "ø": "oe", "æ": "ae", "å": "aa", "ë": "e", "ï": "i", "ô": "o"}
 )  # fmt: skip
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def digits(r: Random, count: int) -> str:
@@ -62,7 +52,7 @@ def full_name(r: Random, lang: str) -> str:
 
 def email(r: Random, lang: str) -> str:
     first, last = (
-        part.lower().translate(_PLAIN).replace(" ", "")
+        part.lower().translate(PLAIN).replace(" ", "")
         for part in (first_name(r, lang), last_name(r, lang))
     )
     local = r.choice([f"{first}.{last}", f"{first[0]}{last}", f"{first}{r.randint(1, 99)}"])
@@ -79,7 +69,7 @@ def email(r: Random, lang: str) -> str:
 def username(r: Random, lang: str) -> str:
     first, last = first_name(r, lang).lower(), last_name(r, lang).lower()
     name = r.choice([f"{first}_{last[0]}", f"{first[:3]}{last}", f"{first}{r.randint(1, 2005)}"])
-    return name.translate(_PLAIN).replace(" ", "")
+    return name.translate(PLAIN).replace(" ", "")
 
 
 def phone_international(r: Random, lang: str) -> str:
@@ -247,15 +237,15 @@ def passport(r: Random, lang: str) -> str:
     if lang == "de":
         return "C" + "".join(r.choices("0123456789CFGHJKLMNPRTVWXYZ", k=8))
     if lang == "fr":
-        return digits(r, 2) + "".join(r.choices(_LETTERS, k=2)) + digits(r, 5)
+        return digits(r, 2) + "".join(r.choices(LETTERS, k=2)) + digits(r, 5)
     if lang == "es":
-        return "".join(r.choices(_LETTERS, k=3)) + digits(r, 6)
+        return "".join(r.choices(LETTERS, k=3)) + digits(r, 6)
     return digits(r, 9)
 
 
 def driver_license(r: Random, lang: str) -> str:
     if lang == "en":
-        return r.choice(_LETTERS) + digits(r, 7)
+        return r.choice(LETTERS) + digits(r, 7)
     return digits(r, 8 if lang == "da" else 12)
 
 
@@ -264,183 +254,9 @@ def account_number(r: Random, lang: str) -> str:
 
 
 def health_insurance_number(r: Random, lang: str) -> str:
-    return r.choice(_LETTERS) + digits(r, 9)
+    return r.choice(LETTERS) + digits(r, 9)
 
 
 def imei(r: Random, lang: str) -> str:
     stem = "35" + digits(r, 12)
     return stem + luhn_digit(stem)
-
-
-# Machines and keys
-
-
-def ipv4(r: Random, lang: str) -> str:
-    return f"{r.randint(11, 223)}.{r.randint(0, 255)}.{r.randint(0, 255)}.{r.randint(1, 254)}"
-
-
-def ipv6(r: Random, lang: str) -> str:
-    return "2001:db8:" + ":".join(f"{r.randint(1, 65535):x}" for _ in range(6))
-
-
-def private_ip(r: Random, lang: str) -> str:
-    return f"10.{r.randint(0, 3)}.{r.randint(0, 255)}.{r.randint(1, 254)}"
-
-
-def mac(r: Random, lang: str) -> str:
-    return ":".join(f"{r.randint(0, 255):02x}" for _ in range(6))
-
-
-def uuid4(r: Random, lang: str) -> str:
-    return str(uuid.UUID(int=r.getrandbits(128), version=4))
-
-
-def sha256(r: Random, lang: str) -> str:
-    return hashlib.sha256(r.randbytes(8)).hexdigest()
-
-
-def md5(r: Random, lang: str) -> str:
-    return hashlib.md5(r.randbytes(8)).hexdigest()
-
-
-def git_sha(r: Random, lang: str) -> str:
-    return hashlib.sha1(r.randbytes(8)).hexdigest()
-
-
-def integer(low: int, high: int) -> Maker:
-    return lambda r, lang: str(r.randint(low, high))
-
-
-def number(count: int) -> Maker:
-    """Digits, the first of them none that is zero."""
-    return lambda r, lang: str(r.randint(1, 9)) + digits(r, count - 1)
-
-
-def coded(prefix: str, count: int) -> Maker:
-    return lambda r, lang: prefix + digits(r, count)
-
-
-def sku(r: Random, lang: str) -> str:
-    return f"{''.join(r.choices(_LETTERS, k=3))}-{digits(r, 4)}-{r.choice(['S', 'M', 'L', 'XL'])}"
-
-
-def ean13(r: Random, lang: str) -> str:
-    stem = r.choice(["40", "57", "84", "30", "50"]) + digits(r, 10)
-    return stem + str(-sum(int(d) * (3 if at % 2 else 1) for at, d in enumerate(stem)) % 10)
-
-
-def version(r: Random, lang: str) -> str:
-    return f"{r.randint(0, 9)}.{r.randint(0, 30)}.{r.randint(0, 60)}"
-
-
-def build(r: Random, lang: str) -> str:
-    return f"{r.randint(1, 12)}.{r.randint(0, 9)}.{r.randint(0, 99)}.{r.randint(0, 250)}"
-
-
-def timestamp(r: Random, lang: str) -> str:
-    moment = _moment(r)
-    return r.choice([f"{moment:%Y-%m-%dT%H:%M:%SZ}", f"{moment:%Y-%m-%dT%H:%M:%S}.{digits(r, 3)}Z"])
-
-
-def day(r: Random, lang: str) -> str:
-    return f"{_moment(r):%Y-%m-%d}"
-
-
-def local_time(r: Random, lang: str) -> str:
-    return f"{_moment(r):%d.%m.%Y %H:%M}"
-
-
-def epoch(r: Random, lang: str) -> str:
-    return str(int(_moment(r).timestamp()))
-
-
-def epoch_ms(r: Random, lang: str) -> str:
-    return epoch(r, lang) + digits(r, 3)
-
-
-def _moment(r: Random) -> datetime:
-    return datetime(2019, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=r.randint(0, 200_000_000))
-
-
-def price(r: Random, lang: str) -> str:
-    amount = f"{r.randint(1, 9999)}.{digits(r, 2)}"
-    return amount if lang == "en" else amount.replace(".", ",")
-
-
-def size(r: Random, lang: str) -> str:
-    return f"{r.randint(5, 240)} x {r.randint(5, 240)} x {r.randint(5, 240)} cm"
-
-
-def coordinate(r: Random, lang: str) -> str:
-    return f"{r.uniform(36, 57):.6f}"
-
-
-# Texts
-
-
-def company(r: Random, lang: str) -> str:
-    return r.choice(COMPANIES[lang])
-
-
-def product(r: Random, lang: str) -> str:
-    return f"{r.choice(PRODUCTS[lang])} {r.randint(1, 900)}"
-
-
-def slug(r: Random, lang: str) -> str:
-    return product(r, lang).lower().translate(_PLAIN).replace(" ", "-")
-
-
-def file_name(r: Random, lang: str) -> str:
-    return f"{slug(r, lang)}.{r.choice(['pdf', 'csv', 'jpg'])}"
-
-
-def sentence(r: Random, lang: str) -> str:
-    return " ".join(r.sample(SENTENCES[lang], 2))
-
-
-def text_with(maker: Maker) -> Maker:
-    """A sentence, one of these, and another sentence."""
-
-    def make(r: Random, lang: str) -> str:
-        before, after = r.sample(SENTENCES[lang], 2)
-        return f"{before.rstrip('.')} {maker(r, lang)}. {after}"
-
-    return make
-
-
-def url(r: Random, lang: str) -> str:
-    return f"https://www.example.com/{slug(r, lang)}?ref={digits(r, 6)}"
-
-
-def url_with_email(r: Random, lang: str) -> str:
-    return f"https://www.example.com/login?next=/cart&email={email(r, lang)}&t={digits(r, 4)}"
-
-
-def profile_url(r: Random, lang: str) -> str:
-    return f"https://www.linkedin.com/in/{username(r, lang)}"
-
-
-def user_agent(r: Random, lang: str) -> str:
-    engine = f"Chrome/{r.randint(90, 140)}.0.{r.randint(0, 9)}.{r.randint(0, 199)}"
-    return f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 {engine} Safari/537.36"
-
-
-def access_log(r: Random, lang: str) -> str:
-    page = f"GET /{slug(r, lang)} HTTP/1.1"
-    return f'{ipv4(r, lang)} - - [{_moment(r):%d/%b/%Y:%H:%M:%S +0000}] "{page}" 200 {digits(r, 4)}'
-
-
-def masked_email(r: Random, lang: str) -> str:
-    return f"{email(r, lang)[0]}***@***"
-
-
-def masked_card(r: Random, lang: str) -> str:
-    return f"**** **** **** {digits(r, 4)}"
-
-
-def git_url(r: Random, lang: str) -> str:
-    return f"git@github.com:acme/{slug(r, lang)}.git"
-
-
-def message_id(r: Random, lang: str) -> str:
-    return f"<{uuid4(r, lang)}@mail.example.com>"

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from math import fsum
 from typing import Any
 
 from atlas_dagster.pii.column_names import name_tokens
@@ -16,6 +17,7 @@ LANGUAGE = "en"
 _SHAPES = {
     "digits": re.compile(r"(?=.*[0-9])[0-9+\-.,/() ]+"),
     "integers_only": re.compile(r"[0-9]+"),
+    "decimal": re.compile(r"[+-]?[0-9]+[.,][0-9]+"),
     "uuid": re.compile(
         r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}"
     ),
@@ -82,7 +84,7 @@ def _finding(entity: str, seen: list[tuple[int, float, bool]]) -> EntityFinding:
         entity=entity,
         values=len(seen),
         rows=rows,
-        mean_score=sum(count * score for count, score, _ in seen) / rows,
+        mean_score=fsum(count * score for count, score, _ in seen) / rows,
         max_score=max(score for _, score, _ in seen),
         whole_values=sum(whole for _, _, whole in seen),
         whole_rows=sum(count for count, _, whole in seen if whole),

@@ -193,6 +193,25 @@ def test_a_national_recognizer_gives_its_name_to_what_a_name_calls_a_national_nu
     assert family_of("ES_NIF") == "NATIONAL_ID"
 
 
+def test_weak_matches_of_one_country_do_not_name_the_number_of_another() -> None:
+    nine_digits = found("US_SSN", 1.0, score=0.05)
+    assert told(field("num_seguridad_social", nine_digits, shape=DIGITS)) == ["NATIONAL_ID"]
+    assert told(field("field_7", found("US_SSN", 1.0, score=0.05), shape=TEXT)) == []
+    assert told(field("field_7", found("US_SSN", 1.0, score=0.5), shape=WORD)) == ["US_SSN"]
+
+
+def test_numbers_with_a_fraction_and_timestamps_hold_no_telephone_numbers() -> None:
+    whole = found("PHONE_NUMBER", 0.8, score=0.4)
+    part = found("PHONE_NUMBER", 0.8, whole=False, score=0.4)
+    fractions = ValueShape(digits=1.0, decimal=1.0, words=1.0)
+    moments = ValueShape(words=2.0)
+    assert told(field("field_7", whole, shape=fractions)) == []
+    assert told(field("field_7", found("DATE_TIME", 1.0, whole=False), part, shape=moments)) == []
+    assert told(field("field_7", found("DATE_TIME", 1.0, whole=False), part, shape=TEXT)) == [
+        "PHONE_NUMBER"
+    ]
+
+
 def test_an_operators_own_recognizer_counts_by_its_score() -> None:
     assert told(field("field_7", found("EMPLOYEE_CODE", 0.9, score=0.8))) == ["EMPLOYEE_CODE"]
     assert told(field("field_7", found("EMPLOYEE_CODE", 0.9, score=0.3))) == []
