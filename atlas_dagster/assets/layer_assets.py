@@ -42,7 +42,7 @@ def build_layer_asset(
     description: str,
     check_specs: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
-    """An asset of a layer or an inspection: daily, any days in one run, retried if that may help."""
+    """An asset of a layer or an inspection: daily, any days in one run, retried if it may help."""
 
     @dg.asset(
         key=layer_key(layer, stream),

@@ -88,7 +88,9 @@ def charted(
         (12345678901, "1***"),
     ],
 )
-def test_a_masked_value_shows_a_first_letter_or_two(warehouse: PgConnection, value: Any, masked: Any) -> None:
+def test_a_masked_value_shows_a_first_letter_or_two(
+    warehouse: PgConnection, value: Any, masked: Any
+) -> None:
     (row,) = charted(warehouse, policy(email="mask"), version("a", email=value))
     assert row["email"] == masked
     assert row["_atlas_errors"] is None
