@@ -92,9 +92,9 @@ def _scan_days(
     if not days:
         context.log.info(f"{stream.label}: nothing to scan that was not scanned before")
         return []
-    from atlas_dagster.pii.stream_scan import StreamScanner
+    from atlas_dagster.pii.stream_scan import load_scanner
 
-    scanner = StreamScanner(settings)
+    scanner = load_scanner(settings.recognizers_file, settings.pii_spacy_model, recognizers)
     scans: list[StreamScan] = []
     for unscanned in days:
         scan = scanner.scan(connection, stream, unscanned.day)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from atlas_dagster.catalog import Stream
@@ -16,7 +18,6 @@ from atlas_dagster.pii.source import FieldValues, stream_values
 from atlas_dagster.pii.store import FieldScan
 from atlas_dagster.pii.verdict import judge
 from atlas_dagster.pii_rules import field_name
-from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection
 
 if TYPE_CHECKING:
@@ -54,19 +55,29 @@ class StreamScan:
         }
 
 
+@lru_cache(maxsize=1)
+def load_scanner(recognizers_file: FilePath, spacy_model: str | None, digest: str) -> StreamScanner:  # noqa: ARG001
+    """Load recognizers and model, once for all streams of a run: it takes seconds.
+
+    ``digest`` tells when what was loaded is of old. Raises ConfigError naming what is wrong.
+    """
+    from atlas_dagster.pii.recognizers import load_analyzer
+    from atlas_dagster.pii.scan import Scanner
+
+    names = None
+    if spacy_model:
+        from atlas_dagster.pii.ner import NameFinder
+
+        names = NameFinder(spacy_model)
+    return StreamScanner(Scanner(load_analyzer(recognizers_file), mask_sample), names)
+
+
 class StreamScanner:
-    """Scans streams; loading Presidio takes seconds, and so is done once, when there is a need."""
+    """Scans streams with Presidio's recognizers, and a model for names where there is one."""
 
-    def __init__(self, settings: Settings) -> None:
-        from atlas_dagster.pii.recognizers import load_analyzer
-        from atlas_dagster.pii.scan import Scanner
-
-        self._scanner: Scanner = Scanner(load_analyzer(settings.recognizers_file), mask_sample)
-        self._names: NameFinder | None = None
-        if settings.pii_spacy_model:
-            from atlas_dagster.pii.ner import NameFinder
-
-            self._names = NameFinder(settings.pii_spacy_model)
+    def __init__(self, scanner: Scanner, names: NameFinder | None) -> None:
+        self._scanner = scanner
+        self._names = names
 
     def scan(self, connection: PgConnection, stream: Stream, day: date) -> StreamScan:
         """Scan all record versions of a day.
