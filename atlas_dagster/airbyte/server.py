@@ -7,6 +7,7 @@ API, at the REST URL) and config.yaml (the configuration API).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,6 +15,9 @@ from atlas_dagster.airbyte.http import AirbyteHttp, Json
 from atlas_dagster.errors import AirbyteError, ConfigError
 
 PAGE_ITEMS = 100
+JOB_KINDS = (None, "refresh", "clear")
+"""What `GET /jobs` has to be asked for: unasked, it lists syncs and resets, and no others."""
+
 EMPTY_PAGES = 3  # so many in a row are the end, whatever they say of a next one
 
 
@@ -55,10 +59,22 @@ class AirbyteApi:
         return self._get(f"destinations/{destination_id}")
 
     def jobs(self, connection_id: str, most: int = 20) -> list[Json]:
-        """The newest jobs of a connection, newest first, as `GET /jobs` has them."""
+        """The newest jobs of a connection, of all kinds, newest first, as `GET /jobs` has them."""
         params = {"connectionId": connection_id, "limit": most, "orderBy": "createdAt|DESC"}
-        items = _items(self._get("jobs", params), "jobs")
-        return sorted(items, key=lambda job: int(job["jobId"]), reverse=True)
+        items = [item for kinds in JOB_KINDS for item in self._jobs(params, kinds)]
+        return sorted(items, key=lambda job: int(job["jobId"]), reverse=True)[:most]
+
+    def jobs_updated_since(self, kinds: str | None, since: datetime, offset: int = 0) -> list[Json]:
+        """A page of the workspace's jobs of some of JOB_KINDS, that which changed first first."""
+        instant = since.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        params = {
+            "workspaceIds": self.workspace_id,
+            "updatedAtStart": instant,
+            "orderBy": "updatedAt|ASC",
+            "limit": PAGE_ITEMS,
+            "offset": offset,
+        }
+        return self._jobs(params, kinds)
 
     def start_sync(self, connection_id: str) -> Json:
         """The answer of `POST /jobs`; nothing is sent again that may have started a sync."""
@@ -104,6 +120,16 @@ class AirbyteApi:
         """
         url = f"{self._http.server.configuration_url}/state/create_or_update_safe"
         return self._http.content("POST", url, state)
+
+    def _jobs(self, params: Mapping[str, str | int], kinds: str | None) -> list[Json]:
+        """A page of jobs; none of a kind that the server does not know."""
+        query = params if kinds is None else {**params, "jobType": kinds}
+        try:
+            return _items(self._get("jobs", query), "jobs")
+        except AirbyteError as error:
+            if kinds is None or error.status not in (400, 422):
+                raise
+            return []
 
     def _pages(self, what: str, params: Mapping[str, str | int]) -> list[Json]:
         """All items of a list.

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -57,6 +58,7 @@ class Gather:
 
 LOGIN_PAGE = Answer(200, b"<!doctype html><title>Airbyte</title>", {"Content-Type": "text/html"})
 BUSY = Answer(503, answers.problem(503, "service-unavailable", "try again"))
+_JOB_BOUNDS = ("createdAtStart", "createdAtEnd", "updatedAtStart", "updatedAtEnd")
 Trouble = Answer | Hang | Lose | Gather
 
 
@@ -229,16 +231,24 @@ class AirbyteDouble:
         return self._page(items, "connections", query)
 
     def _jobs(self, path: Json, query: dict[str, str], body: Json) -> Answer:
-        """Oldest first, unless another order is asked for."""
+        """Oldest first, and syncs and resets only, unless something else is asked for."""
         field, _, direction = query.get("orderBy", "createdAt|ASC").partition("|")
         if field not in ("createdAt", "updatedAt") or direction not in ("ASC", "DESC"):
             return Answer(400, answers.problem(400, "bad-request", "Invalid order by clause"))
+        kinds = [query["jobType"]] if "jobType" in query else ["sync", "reset"]
+        if not {*kinds} <= {"sync", "reset", "refresh", "clear"}:
+            return Answer(422, answers.problem(422, "unprocessable-entity", "no such job type"))
+        try:
+            bounds = {name: _instant(query[name]) for name in _JOB_BOUNDS if name in query}
+        except ValueError:
+            return Answer(400, answers.problem(400, "bad-request", "Failed to convert argument"))
         found = [
             job
             for job in self.ledger.jobs.values()
-            if query.get("connectionId") in (None, job.connection_id)
+            if self._lists(job, query)
             and query.get("status") in (None, job.status)
-            and query.get("jobType") in (None, job.type)
+            and job.type in kinds
+            and all(_is_within(job, name, bound) for name, bound in bounds.items())
         ]
         ordered = sorted(
             found,
@@ -246,6 +256,12 @@ class AirbyteDouble:
             reverse=direction == "DESC",
         )
         return self._page([answers.job(job) for job in ordered], "jobs", query)
+
+    def _lists(self, job: Job, query: dict[str, str]) -> bool:
+        """A connection that is named decides alone; a workspace that is not ours has no jobs."""
+        if "connectionId" in query:
+            return query["connectionId"] == job.connection_id
+        return query.get("workspaceIds") in (None, self.ledger.workspace_id)
 
     def _page(self, items: list[Json], what: str, query: dict[str, str]) -> Answer:
         """`next` names the host that the server itself is called by, not the one we came by."""
@@ -328,6 +344,19 @@ class AirbyteDouble:
 
     def _find_job(self, job_id: str | int) -> Job | None:
         return self.ledger.jobs.get(int(job_id))
+
+
+def _instant(text: str) -> datetime:
+    """An ISO date-time with its zone, as Airbyte wants one; ValueError where it is none."""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if "T" not in text or moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
+
+
+def _is_within(job: Job, bound: str, moment: datetime) -> bool:
+    at = job.created_at if bound.startswith("createdAt") else job.updated_at
+    return at >= moment if bound.endswith("Start") else at <= moment
 
 
 @contextmanager

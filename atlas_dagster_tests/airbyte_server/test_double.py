@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timezone
 
 import dagster as dg
 import pytest
@@ -132,6 +133,33 @@ def test_the_sdk_of_airbyte_starts_lists_and_cancels_jobs(shop: AirbyteDouble) -
     assert cancelled
     assert cancelled.status is models.JobStatusEnum.CANCELLED
     assert cancelled.last_updated_at == "2026-01-01T00:00Z"
+
+
+def test_the_sdk_of_airbyte_lists_the_jobs_that_changed_since_an_instant(
+    shop: AirbyteDouble,
+) -> None:
+    client, workspace_id = sdk(shop), shop.ledger.workspace_id
+    (connection,) = shop.ledger.connections.values()
+    for kind in ("sync", "clear", "sync", "refresh", "reset"):  # an hour apart, the first at 0:00
+        shop.ledger.finished_job(connection, kind)
+    wanted = {
+        "workspace_ids": [workspace_id],
+        "updated_at_start": datetime(2026, 1, 1, 1, 30, tzinfo=timezone.utc),
+        "order_by": "updatedAt|DESC",
+    }
+    listed = client.jobs.list_jobs(request=wanted).jobs_response
+    assert listed
+    assert [(job.job_id, job.job_type.value) for job in listed.data] == [
+        (1004, "reset"),
+        (1002, "sync"),
+    ]
+    of_kind = {**wanted, "job_type": models.JobTypeEnum.REFRESH}
+    refreshes = client.jobs.list_jobs(request=of_kind).jobs_response
+    assert refreshes
+    assert [job.job_id for job in refreshes.data] == [1003]
+    elsewhere = client.jobs.list_jobs(request={**wanted, "workspace_ids": [str(uuid.uuid4())]})
+    assert elsewhere.jobs_response
+    assert elsewhere.jobs_response.data == []
 
 
 def test_trouble_comes_as_often_as_a_test_asks_for(shop: AirbyteDouble) -> None:
