@@ -45,6 +45,15 @@ def unrecorded(connection: PgConnection, connection_id: str, job_ids: Iterable[i
     return sorted({*job_ids} - {int(row[0]) for row in rows})
 
 
+def newest_recorded(connection: PgConnection, connection_id: str) -> int | None:
+    """The last job of a connection whose end is in the ledger."""
+    row = connection.execute(
+        "select max(job_id) from pipeline.sync where connection_id = %s and ended_at is not null",
+        (connection_id,),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def save_outcome(connection: PgConnection, connection_id: str, outcome: JobOutcome) -> None:
     """Write what a job has done; a job that was written before is written anew."""
     whole = outcome.status == "succeeded" and outcome.kind in SPEAKING
@@ -59,6 +68,7 @@ def save_outcome(connection: PgConnection, connection_id: str, outcome: JobOutco
                 "created_at": outcome.created_at,
                 "ended_at": outcome.ended_at,
                 "failure": outcome.failure,
+                "attempts": outcome.attempts,
                 "snapshot_at": outcome.created_at + AIRBYTES_SECOND if whole else None,
             },
         )
@@ -133,6 +143,7 @@ def _parameters(connection_id: str, job_id: int, synced: StreamOutcome) -> dict[
         "full_refresh": synced.full_refresh,
         "status": "complete" if synced.complete else "incomplete",
         **asdict(synced.counts or NO_COUNTS),
+        "counted": synced.counts is not None,
         "last_extracted_at": synced.last_extracted_at,
         "touched_days": list(synced.touched_days),
     }
@@ -140,11 +151,11 @@ def _parameters(connection_id: str, job_id: int, synced: StreamOutcome) -> dict[
 
 _SAVE_JOB = """
 insert into pipeline.sync as job (
-    connection_id, job_id, job_type, status, created_at, ended_at, failure, snapshot_at
+    connection_id, job_id, job_type, status, created_at, ended_at, failure, attempts, snapshot_at
 )
 values (
     %(connection_id)s, %(job_id)s, %(job_type)s, %(status)s, %(created_at)s,
-    greatest(%(ended_at)s, %(created_at)s), %(failure)s, %(snapshot_at)s
+    greatest(%(ended_at)s, %(created_at)s), %(failure)s, %(attempts)s, %(snapshot_at)s
 )
 on conflict (connection_id, job_id) do update set
     job_type = excluded.job_type,
@@ -152,6 +163,7 @@ on conflict (connection_id, job_id) do update set
     created_at = excluded.created_at,
     ended_at = excluded.ended_at,
     failure = excluded.failure,
+    attempts = excluded.attempts,
     snapshot_at = excluded.snapshot_at
 """
 
@@ -159,13 +171,13 @@ _SAVE_STREAM = """
 insert into pipeline.sync_stream (
     connection_id, job_id, namespace, name, generation_id, minimum_generation_id, full_refresh,
     status, records_emitted, bytes_emitted, records_committed, bytes_committed,
-    last_extracted_at, touched_days
+    counted, last_extracted_at, touched_days
 )
 values (
     %(connection_id)s, %(job_id)s, %(namespace)s, %(name)s, %(generation_id)s,
     %(minimum_generation_id)s, %(full_refresh)s, %(status)s, %(records_emitted)s,
-    %(bytes_emitted)s, %(records_committed)s, %(bytes_committed)s, %(last_extracted_at)s,
-    %(touched_days)s
+    %(bytes_emitted)s, %(records_committed)s, %(bytes_committed)s, %(counted)s,
+    %(last_extracted_at)s, %(touched_days)s
 )
 on conflict (connection_id, job_id, namespace, name) do update set
     generation_id = excluded.generation_id,
@@ -176,6 +188,7 @@ on conflict (connection_id, job_id, namespace, name) do update set
     bytes_emitted = excluded.bytes_emitted,
     records_committed = excluded.records_committed,
     bytes_committed = excluded.bytes_committed,
+    counted = excluded.counted,
     last_extracted_at = excluded.last_extracted_at,
     touched_days = excluded.touched_days,
     updated_at = now()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from atlas_dagster.airbyte.http import Json
+from atlas_dagster.airbyte.job_list import ENDED
 from atlas_dagster.airbyte.server import AirbyteApi
 from atlas_dagster.errors import AirbyteError, AirbyteUnavailableError, AtlasError, BusyError
 
-ENDED = ("succeeded", "failed", "cancelled")
 MOST_STARTS = 4  # requests, of which each has either started a sync or been refused
 UNREADABLE_SECONDS = 1800.0
 
