@@ -12,6 +12,7 @@ from atlas_dagster.airbyte.snapshot import (
     Snapshot,
     StoredConnection,
     assign_slugs,
+    digest,
     load_snapshot,
     load_stored,
     save_snapshot,
@@ -129,8 +130,8 @@ def _stored(
     try:
         read = slim_details(_unless_failed(details))
         target = slim_destination(_unless_failed(destination))
-        parse_connection(read, target, slug)
-        return StoredConnection(str(item["connectionId"]), name, slug, read, target)
+        made = digest(parse_connection(read, target, slug))
+        return StoredConnection(str(item["connectionId"]), name, slug, read, target, digest=made)
     except AtlasError as error:
         return StoredConnection(
             str(item["connectionId"]),
@@ -139,6 +140,7 @@ def _stored(
             before.details if before else {},
             before.destination if before else {},
             str(error),
+            before.digest if before else "",
         )
 
 

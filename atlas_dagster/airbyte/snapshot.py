@@ -7,6 +7,7 @@ another machine takes it while Airbyte is down.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,10 @@ _CONFIGURATION_KEYS = (
 
 
 class StoredConnection(msgspec.Struct, frozen=True):
-    """A connection with the last good answers; ``problem`` says why they are not today's."""
+    """A connection with the last good answers; ``problem`` says why they are not today's.
+
+    ``digest`` is one of all that is made of the answers: it changes with what definitions show.
+    """
 
     id: str
     name: str
@@ -40,6 +44,26 @@ class StoredConnection(msgspec.Struct, frozen=True):
     details: dict[str, Any]
     destination: dict[str, Any]
     problem: str | None = None
+    digest: str = ""
+
+
+class IndexedConnection(msgspec.Struct, frozen=True):
+    """A connection without its answers."""
+
+    id: str
+    name: str
+    slug: str
+    problem: str | None = None
+    digest: str = ""
+
+
+class SnapshotIndex(msgspec.Struct, frozen=True):
+    """A snapshot without its answers: what can be read each time that somebody looks."""
+
+    workspace_id: str
+    fetched_at: datetime
+    connections: list[IndexedConnection]
+    failure: str | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -79,6 +103,39 @@ def load_snapshot(settings: Settings) -> Snapshot | None:
     except msgspec.DecodeError as error:
         raise ConfigError(f"{settings.snapshot_file}: {error}; run atlas refresh") from None
     return snapshot if snapshot.workspace_id == settings.airbyte.workspace_id else None
+
+
+class IndexReader:
+    """Reads the index of the snapshot on this machine, anew only where the file has changed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._read: tuple[tuple[int, int], SnapshotIndex] | None = None
+
+    def read(self) -> SnapshotIndex | None:
+        """The index; None where there is no snapshot of the workspace that is set.
+
+        Raises ConfigError where the file is damaged.
+        """
+        file = self._settings.snapshot_file
+        try:
+            status = file.stat()
+            version = status.st_mtime_ns, status.st_ino
+            if self._read is None or self._read[0] != version:
+                index = msgspec.json.decode(file.read_bytes(), type=SnapshotIndex)
+                self._read = version, index
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise ConfigError(f"{file}: {error}; run atlas refresh") from None
+        index = self._read[1]
+        airbyte = self._settings.airbyte
+        return index if airbyte and index.workspace_id == airbyte.workspace_id else None
+
+
+def digest(connection: Connection) -> str:
+    """The digest of all that definitions are made of in a connection."""
+    return hashlib.sha256(msgspec.json.encode(connection)).hexdigest()[:16]
 
 
 def save_snapshot(settings: Settings, snapshot: Snapshot) -> None:

@@ -1,0 +1,106 @@
+"""What was heard of in ``pipeline.notice``: hints that are followed up, and settled then."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from atlas_dagster.airbyte.job_list import ListedJob
+from atlas_dagster.warehouse import PgConnection
+
+MOST_NOTICES = 1000
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A hint that has not led to anything yet; ``source`` is `webhook` or `poll`."""
+
+    notice_id: int
+    kind: str
+    connection_id: str | None
+    job_id: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why notices led to nothing, or why the receiver turned requests away."""
+
+    reason: str
+    times: int
+    last_at: datetime
+
+
+def add_polled(connection: PgConnection, jobs: Iterable[ListedJob]) -> int:
+    """Note the jobs that have ended, unless their end is known; returns how many are news."""
+    ended = [job for job in jobs if job.has_ended]
+    added = connection.execute(
+        """
+        insert into pipeline.notice (kind, fingerprint, connection_id, job_id, source)
+        select 'sync', concat_ws('/', 'poll', connection_id, job_id, status), connection_id, job_id,
+            'poll'
+        from unnest(%s::text[], %s::bigint[], %s::text[]) as heard (connection_id, job_id, status)
+        where not exists (
+            select from pipeline.sync as known
+            where (known.connection_id, known.job_id) = (heard.connection_id, heard.job_id)
+                and known.ended_at is not null
+        )
+        on conflict (fingerprint) do nothing
+        """,
+        (
+            [job.connection_id for job in ended],
+            [job.id for job in ended],
+            [job.status for job in ended],
+        ),
+    )
+    return added.rowcount
+
+
+def unsettled(connection: PgConnection, kinds: Collection[str]) -> list[Notice]:
+    """The oldest notices of these kinds that have not led to anything yet."""
+    with connection.cursor(row_factory=class_row(Notice)) as cursor:
+        return cursor.execute(
+            "select notice_id, kind, connection_id, job_id, source from pipeline.notice"
+            " where settled_at is null and kind = any(%s) order by notice_id limit %s",
+            (list(kinds), MOST_NOTICES),
+        ).fetchall()
+
+
+def settle(connection: PgConnection, notices: Iterable[Notice], refusal: str | None = None) -> None:
+    """Note that these have led to what they should, or why they lead to nothing."""
+    connection.execute(
+        "update pipeline.notice set settled_at = now(), refusal = %s where notice_id = any(%s)",
+        (refusal, [notice.notice_id for notice in notices]),
+    )
+
+
+def refused_notices(connection: PgConnection, since: datetime, most: int = 20) -> list[Refused]:
+    """Why notices have led to nothing since an instant, newest first."""
+    return _refused(
+        connection,
+        "select refusal as reason, sum(times)::bigint as times, max(last_received_at) as last_at"
+        " from pipeline.notice where refusal is not null and settled_at >= %s"
+        " group by refusal order by last_at desc, reason limit %s",
+        since,
+        most,
+    )
+
+
+def refused_requests(connection: PgConnection, since: datetime, most: int = 20) -> list[Refused]:
+    """What the webhook receiver has turned away at the door since an instant, newest first."""
+    return _refused(
+        connection,
+        "select reason, sum(times)::bigint as times, max(last_at) as last_at"
+        " from pipeline.webhook_refusal where last_at >= %s"
+        " group by reason order by last_at desc, reason limit %s",
+        since,
+        most,
+    )
+
+
+def _refused(connection: PgConnection, query: str, since: datetime, most: int) -> list[Refused]:
+    with connection.cursor(row_factory=class_row(Refused)) as cursor:
+        return cursor.execute(query.encode(), (since, most)).fetchall()
