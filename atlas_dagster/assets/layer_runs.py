@@ -97,19 +97,29 @@ def layer_run_requests(run: FinishedRun) -> list[dg.RunRequest]:
     """
     missing = {(left.connection, left.day) for left in run.touched - run.covered}
     return [
-        dg.RunRequest(
-            run_key=f"{connection}/{_origin(run, connection)}/{day}",
-            job_name=layers_job_name(connection),
-            partition_key=day,
-            tags={"atlas/requested_by_run": run.run_id},
-        )
+        day_request(connection, _origin(run, connection), day, requested_by_run=run.run_id)
         for connection, day in sorted(missing)
     ]
 
 
+def day_request(connection: str, origin: str, day: str, **tags: str) -> dg.RunRequest:
+    """A run of a connection's layers for a day, because of ``origin``: a sync, or a run."""
+    return dg.RunRequest(
+        run_key=f"{connection}/{origin}/{day}",
+        job_name=layers_job_name(connection),
+        partition_key=day,
+        tags={f"atlas/{name}": value for name, value in tags.items()},
+    )
+
+
+def sync_origin(job_id: int) -> str:
+    """What requests of an Airbyte job's days are keyed by, whoever makes them."""
+    return f"sync-{job_id}"
+
+
 def _origin(run: FinishedRun, connection: str) -> str:
     job_id = run.sync_ids.get(connection)
-    return f"run-{run.run_id}" if job_id is None else f"sync-{job_id}"
+    return f"run-{run.run_id}" if job_id is None else sync_origin(job_id)
 
 
 def read_finished_run(run_id: str, events: Iterable[dg.DagsterEvent]) -> FinishedRun:
@@ -169,7 +179,7 @@ def build_layer_runs_sensor(jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.
             requests += [
                 request
                 for request in layer_run_requests(run)
-                if request.job_name in names and not _is_awaited(context.instance, request, end.at)
+                if request.job_name in names and not is_awaited(context.instance, request, end.at)
             ]
             after[end.event_type] = end.storage_id
             read += 1
@@ -232,7 +242,7 @@ def _load_finished_run(instance: dg.DagsterInstance, run_id: str) -> FinishedRun
     return read_finished_run(run_id, (event for event in events if event))
 
 
-def _is_awaited(instance: dg.DagsterInstance, request: dg.RunRequest, since: float) -> bool:
+def is_awaited(instance: dg.DagsterInstance, request: dg.RunRequest, since: float) -> bool:
     """Whether a run of all layers of that day waits to start, or started after ``since``.
 
     Of several days that a sync touched, the first run's explore takes all rows: the runs that were

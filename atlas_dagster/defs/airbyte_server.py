@@ -1,17 +1,36 @@
-"""The Airbyte server, where one is set: what its catalog is, and where it is from."""
+"""The Airbyte server, where one is set: what its catalog is, and what it does by itself."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from atlas_dagster.airbyte.workspace import AtlasAirbyteWorkspace
+from atlas_dagster.assets.observed_syncs import build_observed_syncs_sensor
 from atlas_dagster.assets.served import build_workspace_asset
 from atlas_dagster.settings import Settings
 
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
 
-def build_airbyte_server(workspace: AtlasAirbyteWorkspace, settings: Settings) -> dg.Definitions:
-    """The asset that stands for the workspace; nothing where all connections are embedded."""
+
+def build_airbyte_server(
+    workspace: AtlasAirbyteWorkspace,
+    settings: Settings,
+    layer_jobs: Sequence[UnresolvedAssetJobDefinition],
+) -> dg.Definitions:
+    """The asset that stands for the workspace, and the sensors that watch it.
+
+    Nothing where all connections are embedded.
+    """
     if settings.airbyte is None:
         return dg.Definitions()
     snapshot = workspace.server_snapshot()
-    return dg.Definitions(assets=[build_workspace_asset(settings.airbyte.workspace_id, snapshot)])
+    return dg.Definitions(
+        assets=[build_workspace_asset(settings.airbyte.workspace_id, snapshot)],
+        sensors=[build_observed_syncs_sensor(settings, layer_jobs)],
+    )

@@ -7,7 +7,7 @@ import dagster as dg
 from atlas_dagster.airbyte.snapshot import served_slugs
 from atlas_dagster.airbyte.workspace import build_workspace
 from atlas_dagster.defs.airbyte_server import build_airbyte_server
-from atlas_dagster.defs.connections import build_definitions
+from atlas_dagster.defs.connections import build_connections
 from atlas_dagster.defs.executor import in_process
 from atlas_dagster.defs.resources import build_resources
 from atlas_dagster.defs.retention import build_retention
@@ -23,9 +23,10 @@ def build_code_location() -> dg.Definitions:
     settings = load_settings()
     rules = load_rules(settings, served_slugs(settings))
     workspace = build_workspace(settings)
+    connections = build_connections(workspace, rules)
     return dg.Definitions.merge(
-        build_definitions(workspace, rules),
-        build_airbyte_server(workspace, settings),
+        connections.definitions,
+        build_airbyte_server(workspace, settings, connections.layer_jobs),
         build_retention(rules),
         dg.Definitions(resources=build_resources(workspace), executor=in_process),
     )

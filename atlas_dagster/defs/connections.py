@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -20,8 +22,21 @@ from atlas_dagster.catalog import Connection
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.rules import AtlasRules
 
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
 
-def build_definitions(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> dg.Definitions:
+
+@dataclass(frozen=True)
+class BuiltConnections:
+    """All connections; ``layer_jobs`` are the jobs that sensors may request."""
+
+    definitions: dg.Definitions
+    layer_jobs: Sequence[UnresolvedAssetJobDefinition]
+
+
+def build_connections(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> BuiltConnections:
     """The assets, jobs, schedules and sensor of all connections of a workspace.
 
     Raises ConfigError where jobs or steps of two connections would share a name.
@@ -41,7 +56,7 @@ def build_definitions(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> dg
         **{found.connection.slug: build_server_specs(found) for found in served},
     }
     layer_jobs = [built.layers for built in jobs.values() if built.layers]
-    return dg.Definitions(
+    definitions = dg.Definitions(
         assets=[
             asset
             for connection in connections
@@ -51,6 +66,7 @@ def build_definitions(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> dg
         schedules=_schedules(jobs, rules),
         sensors=[build_layer_runs_sensor(layer_jobs)] if layer_jobs else [],
     )
+    return BuiltConnections(definitions, layer_jobs)
 
 
 def _connection_assets(
