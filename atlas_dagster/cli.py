@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -53,7 +55,12 @@ def dev(arguments: tuple[str, ...]) -> None:
         migrate(connection)
     refresh_if_set(settings)
     command = [sys.executable, "-m", "dagster", "dev", *arguments]
-    os.execve(sys.executable, command, {"DAGSTER_HOME": str(project), **os.environ})
+    environment = {
+        "DAGSTER_HOME": str(project),
+        "ATLAS_DAGSTER_WEBSERVER_URL": _webserver_url(arguments),
+        **os.environ,
+    }
+    os.execve(sys.executable, command, environment)
 
 
 @atlas.command()
@@ -102,6 +109,15 @@ def status() -> None:
         click.echo("PostgreSQL is not running")
         sys.exit(NOT_RUNNING_EXIT_CODE)
     click.echo("PostgreSQL is running")
+
+
+def _webserver_url(arguments: Sequence[str]) -> str:
+    """Where `dagster dev` starts its webserver, by its arguments."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-h", "--host", "--dagit-host", default="127.0.0.1")
+    parser.add_argument("-p", "--port", "--dagit-port", default="3000")
+    given, _ = parser.parse_known_args(arguments)
+    return f"http://{given.host}:{given.port}"
 
 
 def _embedded_settings() -> Settings:

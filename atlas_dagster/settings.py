@@ -14,6 +14,7 @@ from atlas_dagster.errors import ConfigError
 
 CLOUD_REST_URL = "https://api.airbyte.com/v1"
 SHORTEST_SECRET = 16  # characters
+DEV_WEBSERVER_URL = "http://127.0.0.1:3000"
 CLOUD_CONFIGURATION_URL = "https://cloud.airbyte.com/api/v1"
 
 _WEBHOOK_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")  # what a path holds without an escape
@@ -25,6 +26,7 @@ class AirbyteServer:
 
     ``name`` and ``secret`` are a client's with ``uses_tokens``, else a user's; None: the server
     asks for neither. ``reattaches``: a sync whose run died goes on, and the next run follows it.
+    ``refresh_seconds`` is how often the catalog is compared with the server's.
     """
 
     rest_url: str
@@ -36,6 +38,7 @@ class AirbyteServer:
     reattaches: bool = True
     poll_seconds: float = 10.0
     request_seconds: float = 30.0
+    refresh_seconds: float = 300.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Settings:
     own tables live in the warehouse's database (schema ``public``). ``airbyte`` is None where all
     connections are embedded. ``pii_spacy_model`` is an installed package or a directory; None:
     names and places in text are not looked for. ``pii_hash_key`` is what personal data is hashed
-    with.
+    with. ``webserver_url`` is where Dagster's webserver can be asked to load the definitions anew;
+    None: nobody can be.
     """
 
     config_dir: Path
@@ -71,6 +75,7 @@ class Settings:
     airbyte: AirbyteServer | None = None
     pii_spacy_model: str | None = None
     pii_hash_key: str | None = field(default=None, repr=False)
+    webserver_url: str | None = None
 
     @property
     def connections_file(self) -> Path:
@@ -105,6 +110,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         airbyte=_airbyte_server(env),
         pii_spacy_model=_spacy_model(env, "ATLAS_PII_SPACY_MODEL", project_dir),
         pii_hash_key=_secret(env, "ATLAS_PII_HASH_KEY"),
+        webserver_url=_webserver_url(env),
     )
 
 
@@ -167,7 +173,16 @@ def _airbyte_server(env: Mapping[str, str]) -> AirbyteServer | None:
         reattaches=_switch(env, "ATLAS_AIRBYTE_REATTACH", default=True),
         poll_seconds=_positive_number(env, "ATLAS_AIRBYTE_POLL_SECONDS", 10.0),
         request_seconds=_positive_number(env, "ATLAS_AIRBYTE_REQUEST_SECONDS", 30.0),
+        refresh_seconds=_positive_number(env, "ATLAS_AIRBYTE_REFRESH_SECONDS", 300.0),
     )
+
+
+def _webserver_url(env: Mapping[str, str]) -> str | None:
+    """Dagster's webserver; that of `dagster dev` is where it starts one unless told otherwise."""
+    name = "ATLAS_DAGSTER_WEBSERVER_URL"
+    if not env.get(name):
+        return DEV_WEBSERVER_URL if env.get("DAGSTER_IS_DEV_CLI") else None
+    return _http_url(env, name, "", None)
 
 
 def _pair(env: Mapping[str, str], name: str, secret: str) -> tuple[str, str] | None:

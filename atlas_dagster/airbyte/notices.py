@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from psycopg.rows import class_row
 
@@ -12,6 +12,8 @@ from atlas_dagster.airbyte.job_list import ListedJob
 from atlas_dagster.warehouse import PgConnection
 
 MOST_NOTICES = 1000
+MOST_REASONS = 20
+KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -77,30 +79,31 @@ def settle(connection: PgConnection, notices: Iterable[Notice], refusal: str | N
     )
 
 
-def refused_notices(connection: PgConnection, since: datetime, most: int = 20) -> list[Refused]:
-    """Why notices have led to nothing since an instant, newest first."""
+def forget(connection: PgConnection) -> None:
+    """Forget what was settled, or turned away, long ago."""
+    connection.execute("delete from pipeline.notice where settled_at < now() - %s", (KEPT,))
+    connection.execute("delete from pipeline.webhook_refusal where last_at < now() - %s", (KEPT,))
+
+
+def refused_notices(connection: PgConnection) -> list[Refused]:
+    """Why notices have led to nothing, that which was heard last first."""
     return _refused(
         connection,
         "select refusal as reason, sum(times)::bigint as times, max(last_received_at) as last_at"
-        " from pipeline.notice where refusal is not null and settled_at >= %s"
+        " from pipeline.notice where refusal is not null"
         " group by refusal order by last_at desc, reason limit %s",
-        since,
-        most,
     )
 
 
-def refused_requests(connection: PgConnection, since: datetime, most: int = 20) -> list[Refused]:
-    """What the webhook receiver has turned away at the door since an instant, newest first."""
+def refused_requests(connection: PgConnection) -> list[Refused]:
+    """What the webhook receiver has turned away at the door, newest first."""
     return _refused(
         connection,
         "select reason, sum(times)::bigint as times, max(last_at) as last_at"
-        " from pipeline.webhook_refusal where last_at >= %s"
-        " group by reason order by last_at desc, reason limit %s",
-        since,
-        most,
+        " from pipeline.webhook_refusal group by reason order by last_at desc, reason limit %s",
     )
 
 
-def _refused(connection: PgConnection, query: str, since: datetime, most: int) -> list[Refused]:
+def _refused(connection: PgConnection, query: str) -> list[Refused]:
     with connection.cursor(row_factory=class_row(Refused)) as cursor:
-        return cursor.execute(query.encode(), (since, most)).fetchall()
+        return cursor.execute(query.encode(), (MOST_REASONS,)).fetchall()

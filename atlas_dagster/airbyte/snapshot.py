@@ -133,6 +133,15 @@ class IndexReader:
         return index if airbyte and index.workspace_id == airbyte.workspace_id else None
 
 
+def index_of(snapshot: Snapshot) -> SnapshotIndex:
+    """A snapshot without the answers that it holds."""
+    connections = [
+        IndexedConnection(stored.id, stored.name, stored.slug, stored.problem, stored.digest)
+        for stored in snapshot.connections
+    ]
+    return SnapshotIndex(snapshot.workspace_id, snapshot.fetched_at, connections, snapshot.failure)
+
+
 def digest(connection: Connection) -> str:
     """The digest of all that definitions are made of in a connection."""
     return hashlib.sha256(msgspec.json.encode(connection)).hexdigest()[:16]
@@ -179,7 +188,7 @@ def server_connections(snapshot: Snapshot) -> list[ServerConnection]:
     ]
 
 
-def problems(snapshot: Snapshot) -> list[str]:
+def problems(snapshot: Snapshot | SnapshotIndex) -> list[str]:
     """What is wrong with single connections, a sentence each."""
     return [f"{stored.name}: {stored.problem}" for stored in snapshot.connections if stored.problem]
 

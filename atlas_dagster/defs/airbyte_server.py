@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from atlas_dagster.airbyte.snapshot import index_of
 from atlas_dagster.airbyte.workspace import AtlasAirbyteWorkspace
+from atlas_dagster.assets.catalog_refresh import build_catalog_sensor
 from atlas_dagster.assets.observed_syncs import build_observed_syncs_sensor
 from atlas_dagster.assets.served import build_workspace_asset
 from atlas_dagster.settings import Settings
@@ -32,5 +34,8 @@ def build_airbyte_server(
     snapshot = workspace.server_snapshot()
     return dg.Definitions(
         assets=[build_workspace_asset(settings.airbyte.workspace_id, snapshot)],
-        sensors=[build_observed_syncs_sensor(settings, layer_jobs)],
+        sensors=[
+            build_observed_syncs_sensor(settings, layer_jobs),
+            build_catalog_sensor(settings, index_of(snapshot) if snapshot else None),
+        ],
     )

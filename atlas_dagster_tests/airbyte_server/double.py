@@ -84,6 +84,7 @@ class AirbyteDouble:
         self.token_seconds: float = 180
         self.repeats_items = False
         self.empty_pages: set[int] = set()
+        self.unknown_kinds: set[str] = set()  # of jobs: older servers do not know all
         self.released = threading.Event()
         self.most_at_once = 0
         self.delay_seconds = 0.0
@@ -236,7 +237,7 @@ class AirbyteDouble:
         if field not in ("createdAt", "updatedAt") or direction not in ("ASC", "DESC"):
             return Answer(400, answers.problem(400, "bad-request", "Invalid order by clause"))
         kinds = [query["jobType"]] if "jobType" in query else ["sync", "reset"]
-        if not {*kinds} <= {"sync", "reset", "refresh", "clear"}:
+        if not {*kinds} <= {"sync", "reset", "refresh", "clear"} - self.unknown_kinds:
             return Answer(422, answers.problem(422, "unprocessable-entity", "no such job type"))
         try:
             bounds = {name: _instant(query[name]) for name in _JOB_BOUNDS if name in query}

@@ -329,6 +329,28 @@ def test_a_daemon_that_dies_before_it_saves_a_tick_tells_the_rest_once(
     assert len(daemon.requested) == 1
 
 
+def test_a_daemon_that_dies_before_it_reports_what_brought_nothing_tells_it_later(
+    ledger: Ledger, crm: Connection, daemon: Daemon
+) -> None:
+    ledger.plan(crm, attempts=[Attempt("cancelled", [])])
+    ledger.finished_job(crm, "sync", "cancelled")
+    daemon.evaluate()
+    daemon.tick_until_quiet()
+    assert len(observations(daemon.instance)) == 1
+
+
+def test_layer_runs_that_a_person_cancelled_are_not_requested_again(
+    ledger: Ledger, crm: Connection, daemon: Daemon, warehouse: PgConnection
+) -> None:
+    ledger.finished_job(crm, "sync")
+    daemon.tick()
+    (queued,) = daemon.instance.get_runs(dg.RunsFilter(job_name="crm_layers"))
+    daemon.instance.report_run_canceled(queued)
+    daemon.tick_until_quiet()
+    assert daemon.refused == []
+    assert untold(warehouse) == []
+
+
 def test_a_sync_that_is_not_known_to_be_told_stays_due(
     ledger: Ledger, crm: Connection, daemon: Daemon, warehouse: PgConnection
 ) -> None:
