@@ -72,16 +72,29 @@ def unsettled(connection: PgConnection, kinds: Collection[str]) -> list[Notice]:
 
 
 def settle(connection: PgConnection, notices: Iterable[Notice], refusal: str | None = None) -> None:
-    """Note that these have led to what they should, or why they lead to nothing."""
+    """Note that these have led to what they should, or why they lead to nothing.
+
+    Rows are locked in the order in which receivers lock them.
+    """
     connection.execute(
-        "update pipeline.notice set settled_at = now(), refusal = %s where notice_id = any(%s)",
+        """
+        update pipeline.notice set settled_at = now(), refusal = %s
+        where notice_id in (
+            select notice_id from pipeline.notice
+            where notice_id = any(%s) order by fingerprint for update
+        )
+        """,
         (refusal, [notice.notice_id for notice in notices]),
     )
 
 
 def forget(connection: PgConnection) -> None:
-    """Forget what was settled, or turned away, long ago."""
-    connection.execute("delete from pipeline.notice where settled_at < now() - %s", (KEPT,))
+    """Forget what was settled, asked nothing of us, or was turned away long ago."""
+    connection.execute(
+        "delete from pipeline.notice where settled_at < now() - %s"
+        " or (kind = 'other' and last_received_at < now() - %s)",
+        (KEPT, KEPT),
+    )
     connection.execute("delete from pipeline.webhook_refusal where last_at < now() - %s", (KEPT,))
 
 
