@@ -117,7 +117,8 @@ def _webserver_url(arguments: Sequence[str]) -> str:
     parser.add_argument("-h", "--host", "--dagit-host", default="127.0.0.1")
     parser.add_argument("-p", "--port", "--dagit-port", default="3000")
     given, _ = parser.parse_known_args(arguments)
-    return f"http://{given.host}:{given.port}"
+    host = "127.0.0.1" if given.host == "0.0.0.0" else given.host
+    return f"http://{host}:{given.port}"
 
 
 def _embedded_settings() -> Settings:

@@ -113,6 +113,24 @@ def test_its_credentials_are_a_clients_or_a_users_and_stay_out_of_sight(
     assert "s3cret" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ({}, None),
+        ({"DAGSTER_IS_DEV_CLI": "1"}, "http://127.0.0.1:3000"),
+        ({"ATLAS_DAGSTER_WEBSERVER_URL": "https://dagster/prefix/"}, "https://dagster/prefix"),
+        (
+            {"DAGSTER_IS_DEV_CLI": "1", "ATLAS_DAGSTER_WEBSERVER_URL": "http://127.0.0.1:3001"},
+            "http://127.0.0.1:3001",
+        ),
+    ],
+)
+def test_the_webserver_is_where_it_is_said_to_be_or_where_dagster_dev_starts_it(
+    environment: dict[str, str], url: str | None
+) -> None:
+    assert load_settings(environment).webserver_url == url
+
+
 def test_a_workspace_alone_is_one_of_airbyte_cloud() -> None:
     server = load_settings({"AIRBYTE_WORKSPACE_ID": "w-1", **CLIENT}).airbyte
     assert server

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
 from typing import Any, TypeAlias
@@ -21,7 +21,7 @@ from dagster._core.definitions.metadata import TableMetadataSet
 
 from atlas_dagster.airbyte.job_info import JobOutcome, StreamOutcome
 from atlas_dagster.airbyte.jobs import Job, StreamKey, StreamSync
-from atlas_dagster.catalog import Connection, Stream
+from atlas_dagster.catalog import Column, Connection, Stream
 
 SyncEvents: TypeAlias = Generator[MaterializeResult[Any] | AssetMaterialization, Any, None]
 Metadata: TypeAlias = dict[str, Any]
@@ -86,11 +86,13 @@ def _days(days: list[date] | tuple[date, ...]) -> MetadataValue[Any]:
 
 def _table(stream: Stream, database: str | None) -> Metadata:
     named = f"{database}.{stream.landing}" if database else None
-    return dict(TableMetadataSet(column_schema=_column_schema(stream), table_name=named))
-
-
-def _column_schema(stream: Stream) -> TableSchema:
     keys = {path[0] for path in stream.primary_key if len(path) == 1}
+    schema = column_schema(stream.columns, keys)
+    return dict(TableMetadataSet(column_schema=schema, table_name=named))
+
+
+def column_schema(columns: Iterable[Column], keys: Collection[str] = ()) -> TableSchema:
+    """Columns as Dagster shows them; ``keys`` are the properties that make up the primary key."""
     return TableSchema(
         columns=[
             TableColumn(
@@ -101,6 +103,6 @@ def _column_schema(stream: Stream) -> TableSchema:
                     nullable=True, other=["primary key"] if column.name in keys else []
                 ),
             )
-            for column in stream.columns
+            for column in columns
         ]
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from psycopg.rows import class_row
 
@@ -25,6 +26,15 @@ class Notice:
     connection_id: str | None
     job_id: int | None
     source: str
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What the sender of a notice knows of a job, and nobody else can be asked."""
+
+    notice: Notice
+    body: Mapping[str, Any]
+    received_at: datetime
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,17 @@ def unsettled(connection: PgConnection, kinds: Collection[str]) -> list[Notice]:
             " where settled_at is null and kind = any(%s) order by notice_id limit %s",
             (list(kinds), MOST_NOTICES),
         ).fetchall()
+
+
+def unsettled_payloads(connection: PgConnection) -> list[Payload]:
+    """The oldest payloads that have not led to anything yet."""
+    rows = connection.execute(
+        "select notice_id, kind, connection_id, job_id, source, payload, received_at"
+        " from pipeline.notice where settled_at is null and kind = 'payload'"
+        " order by notice_id limit %s",
+        (MOST_NOTICES,),
+    ).fetchall()
+    return [Payload(Notice(*row[:5]), row[5], row[6]) for row in rows]
 
 
 def settle(connection: PgConnection, notices: Iterable[Notice], refusal: str | None = None) -> None:

@@ -30,6 +30,9 @@ FIRST_WINDOW = timedelta(days=1)
 OVERLAP = timedelta(minutes=5)  # jobs whose end is written later than its time says
 MOST_PAGES = 20  # of each kind of jobs, in one poll
 
+HINTS = ("sync", "payload")
+"""What names a job. A payload says more, but Airbyte can be asked, and knows better."""
+
 Note = Callable[[str], None]
 
 
@@ -72,7 +75,7 @@ def observe(
     observed = Observed(cursor)
     try:
         observed.cursor = poll(api, warehouse, cursor, deadline)
-        heard = notices.unsettled(warehouse, ("sync",))
+        heard = notices.unsettled(warehouse, HINTS)
         if heard:
             _Recorder(settings, api, warehouse, observed, deadline).follow_up(heard)
     except AirbyteError as error:

@@ -177,7 +177,7 @@ class _Teller:
             told.notes.append(f"job {job.job_id} of {slug} waits for the connection's catalog")
             return False
         due = due_events(job, load_outcome(self._warehouse, job, catalog), catalog)
-        known = find_told(self._instance, job, due)
+        known = find_told(self._instance, job.job_id, job.created_at, due)
         requests = self._layer_requests(job, slug, due, known)
         missing = [one.event for one in due if one.key not in known]
         told.events += missing

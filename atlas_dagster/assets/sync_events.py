@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -62,7 +62,7 @@ def _due(job: UntoldJob, outcome: JobOutcome, synced: StreamOutcome, connection:
 
 
 def find_told(
-    instance: dg.DagsterInstance, job: UntoldJob, due: Sequence[Due]
+    instance: dg.DagsterInstance, job_id: int, created_at: datetime, due: Sequence[Due]
 ) -> dict[dg.AssetKey, str]:
     """Of which assets the log has the event that is due, each with the run that it is of.
 
@@ -73,47 +73,31 @@ def find_told(
         return {}
     records = instance.get_asset_records([one.key for one in due])
     newest = {record.asset_entry.asset_key: record.asset_entry for record in records}
+    beginning = (created_at - CLOCKS).timestamp()
     told: dict[dg.AssetKey, str] = {}
     for one in due:
         entry = newest.get(one.key)
         if entry is None:
             continue
+        since = dg.AssetRecordsFilter(asset_key=one.key, after_timestamp=beginning)
         if isinstance(one.event, dg.AssetObservation):
-            run_id = _find(job, _observations(instance, job, one.key))
+            found = instance.fetch_observations(since, limit=MOST_EVENTS_SINCE).records
+            run_id = _find(job_id, found)
         else:
             last = entry.last_materialization_record
-            run_id = _find(job, [last] if last else [])
-            if run_id is None and last and last.timestamp >= _beginning(job):
-                run_id = _find(job, _materializations(instance, job, one.key))
+            run_id = _find(job_id, [last] if last else [])
+            if run_id is None and last and last.timestamp >= beginning:
+                found = instance.fetch_materializations(since, limit=MOST_EVENTS_SINCE).records
+                run_id = _find(job_id, found)
         if run_id is not None:
             told[one.key] = run_id
     return told
 
 
-def _beginning(job: UntoldJob) -> float:
-    return (job.created_at - CLOCKS).timestamp()
-
-
-def _materializations(
-    instance: dg.DagsterInstance, job: UntoldJob, key: dg.AssetKey
-) -> Sequence[dg.EventLogRecord]:
-    return instance.fetch_materializations(_since(job, key), limit=MOST_EVENTS_SINCE).records
-
-
-def _observations(
-    instance: dg.DagsterInstance, job: UntoldJob, key: dg.AssetKey
-) -> Sequence[dg.EventLogRecord]:
-    return instance.fetch_observations(_since(job, key), limit=MOST_EVENTS_SINCE).records
-
-
-def _since(job: UntoldJob, key: dg.AssetKey) -> dg.AssetRecordsFilter:
-    return dg.AssetRecordsFilter(asset_key=key, after_timestamp=_beginning(job))
-
-
-def _find(job: UntoldJob, records: Iterable[dg.EventLogRecord]) -> str | None:
+def _find(job_id: int, records: Iterable[dg.EventLogRecord]) -> str | None:
     """The run of the event that tells of the job."""
     for record in records:
-        if _metadata(record).get("atlas/job_id") == dg.IntMetadataValue(job.job_id):
+        if _metadata(record).get("atlas/job_id") == dg.IntMetadataValue(job_id):
             return record.run_id
     return None
 

@@ -26,7 +26,7 @@ def build_code_location() -> dg.Definitions:
     connections = build_connections(workspace, rules)
     return dg.Definitions.merge(
         connections.definitions,
-        build_airbyte_server(workspace, settings, connections.layer_jobs),
+        build_airbyte_server(workspace, settings, connections),
         build_retention(rules),
         dg.Definitions(resources=build_resources(workspace), executor=in_process),
     )

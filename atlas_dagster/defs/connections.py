@@ -33,6 +33,7 @@ class BuiltConnections:
     """All connections; ``layer_jobs`` are the jobs that sensors may request."""
 
     definitions: dg.Definitions
+    slugs: Sequence[str]
     layer_jobs: Sequence[UnresolvedAssetJobDefinition]
 
 
@@ -66,7 +67,7 @@ def build_connections(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> Bu
         schedules=_schedules(jobs, rules),
         sensors=[build_layer_runs_sensor(layer_jobs)] if layer_jobs else [],
     )
-    return BuiltConnections(definitions, layer_jobs)
+    return BuiltConnections(definitions, list(jobs), layer_jobs)
 
 
 def _connection_assets(

@@ -122,7 +122,7 @@ def day_of(job: Job) -> str:
     return job.created_at.date().isoformat()
 
 
-@pytest.mark.parametrize("heard_by", ["poll", "webhook", "both"])
+@pytest.mark.parametrize("heard_by", ["poll", "sync", "payload", "both"])
 def test_766_mitodl_a_sync_that_airbyte_started_is_told_once_and_its_layers_are_requested_once(
     ledger: Ledger,
     crm: Connection,
@@ -134,8 +134,8 @@ def test_766_mitodl_a_sync_that_airbyte_started_is_told_once_and_its_layers_are_
     ledger.plan(crm, attempts=counted(5))
     job = ledger.finished_job(crm, "sync")
     if heard_by != "poll":
-        hear(warehouse, crm.id, job.id)
-    if heard_by == "webhook":
+        hear(warehouse, crm.id, job.id, "payload" if heard_by == "payload" else "sync")
+    if heard_by in ("sync", "payload"):
         daemon.cursor = '{"since":"2026-01-01T00:00:00Z","updated_at":"2099-01-01T00:00:00Z"}'
     daemon.tick_until_quiet()
     (users,) = materializations(daemon.instance)

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import dagster as dg
+import pandas as pd
 import pytest
 from psycopg.types.json import Jsonb
 
 from atlas_dagster.airbyte.refresh import refresh
+from atlas_dagster.assets.frame_input import layer_frames
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.airbyte.api import environment
@@ -122,6 +124,29 @@ def test_a_sync_and_its_layers_in_one_run(
     result = run(instance, "crm", TODAY)
     assert result.success, failures(result)
     assert metadata(result, "navigate", "crm", "users")["dagster/row_count"] == 3
+
+
+def test_19063_an_asset_of_ones_own_is_given_what_airbyte_synced_as_a_frame(
+    project: Project, ledger: Ledger, instance: dg.DagsterInstance, warehouse: PgConnection
+) -> None:
+    crm = ledger.add_connection("crm", refreshed("users"))
+    ledger.plan(crm, lands=lands(warehouse, {1: "Anna", 2: "Ben", 3: "Cleo"}))
+    refresh(load_settings())
+    assert run(instance, "crm", TODAY).success
+    names: list[str] = []
+
+    @dg.asset(
+        ins={
+            "users": dg.AssetIn(key=["navigate", "crm", "users"], input_manager_key="layer_frames")
+        }
+    )
+    def greetings(users: pd.DataFrame) -> None:
+        names.extend(users["name"])
+
+    assets = [greetings, dg.AssetSpec(["navigate", "crm", "users"])]
+    given = {"layer_frames": layer_frames}
+    assert dg.materialize(assets, instance=instance, resources=given).success
+    assert sorted(names) == ["Anna", "Ben", "Cleo"]
 
 
 def test_the_layers_know_what_a_full_refresh_did_not_deliver(

@@ -96,6 +96,38 @@ def test_7_the_table_of_an_asset_is_the_one_that_exists(
     assert told == {"atlas.raw_eu.p_Users", f"atlas.landing.{'x' * 54}_34701312"}
 
 
+def test_c_one_stream_in_two_connections_is_two_assets(
+    project: Project, airbyte_server: AirbyteDouble, ledger: Ledger
+) -> None:
+    for name in ("crm", "shop"):
+        ledger.add_connection(name, stream("users"))
+    fetch(airbyte_server)
+    assert {"airbyte/crm/users", "airbyte/shop/users"} < keys(define())
+
+
+def test_18032_what_a_person_has_may_stand_before_what_airbyte_syncs(
+    project: Project, airbyte_server: AirbyteDouble, ledger: Ledger
+) -> None:
+    """Issue 12261 asks for the same."""
+    ledger.add_connection("crm", stream("users"))
+    fetch(airbyte_server)
+
+    @dg.asset
+    def unload_of_the_crm() -> None: ...
+
+    landed = dg.AssetKey(["airbyte", "crm", "users"])
+    definitions = dg.Definitions.merge(
+        build_code_location().map_resolved_asset_specs(
+            func=lambda spec: spec.replace_attributes(deps=[*spec.deps, "unload_of_the_crm"]),
+            selection=dg.AssetSelection.assets(landed),
+        ),
+        dg.Definitions(assets=[unload_of_the_crm]),
+    )
+    graph = definitions.get_repository_def().asset_graph
+    assert graph.get(landed).parent_keys == {dg.AssetKey("unload_of_the_crm")}
+    assert graph.get(dg.AssetKey(["explore", "crm", "users"])).parent_keys == {landed}
+
+
 def test_loading_asks_neither_airbyte_nor_postgres(
     project: Project, airbyte_server: AirbyteDouble, ledger: Ledger
 ) -> None:

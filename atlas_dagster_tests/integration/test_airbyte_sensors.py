@@ -1,7 +1,8 @@
-"""The sensors of an Airbyte server under `dagster dev`, with nobody's help."""
+"""The sensors of an Airbyte server under `atlas dev`, with nobody's help."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -16,6 +17,7 @@ from atlas_dagster_tests.integration.processes import running, until
 from atlas_dagster_tests.integration.project import Project
 from atlas_dagster_tests.integration.test_run_monitoring import free_port
 
+ATLAS = (sys.executable, "-W", "ignore", "-c", "from atlas_dagster.cli import main; main()")
 LISTS = "GET .*/connections$"
 
 pytestmark = pytest.mark.slow
@@ -24,15 +26,11 @@ pytestmark = pytest.mark.slow
 def test_a_connection_that_is_made_and_synced_in_airbyte_gets_its_assets_and_layers(
     project: Project, airbyte_server: AirbyteDouble
 ) -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    extra = {**environment(airbyte_server), "ATLAS_DAGSTER_WEBSERVER_URL": url}
-    project = replace(project, extra=extra)
+    project = replace(project, extra=environment(airbyte_server))
     ledger = airbyte_server.ledger
     ledger.add_connection("crm", stream("users"))
     refresh(load_settings(project.variables))
-    command = project.command("dev", "-h", "127.0.0.1", "-p", port)
-    with running(project, *command, log="dev.log"):
+    with running(project, *ATLAS, "dev", "-h", "0.0.0.0", "-p", free_port(), log="dev.log"):
         lists = airbyte_server.count(LISTS)
         until(lambda: airbyte_server.count(LISTS) > lists, project)
         ledger.first_job_at = datetime.now(timezone.utc) - timedelta(hours=1)
