@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
 
 if TYPE_CHECKING:
     from atlas_dagster.airbyte.catalog_watch import CatalogCursor, Checked
+    from atlas_dagster.airbyte.server import AirbyteApi
 
 RELOAD_AGAIN_SECONDS = 600.0
 MOST_NAMED = 10
@@ -52,25 +53,9 @@ class WorkspaceState:
 def build_catalog_sensor(settings: Settings, loaded: SnapshotIndex | None) -> dg.SensorDefinition:
     """The sensor; ``loaded`` is what these definitions are made of."""
     assert settings.airbyte
-    seconds = settings.airbyte.refresh_seconds
     reader = IndexReader(settings)
     ask = impatient_api(settings.airbyte)
     reloader = Reloader(settings.webserver_url)
-
-    def check(cursor: CatalogCursor, warehouse: PgConnection, now: float) -> Checked | None:
-        """Look where it is time to, or where a notice says so."""
-        from atlas_dagster.airbyte.catalog_watch import check_catalog
-        from atlas_dagster.airbyte.observe import IMPATIENT
-
-        heard = notices.unsettled(warehouse, ("schema", "connection"))
-        if not heard and now - cursor.watch.checked_at < seconds:
-            return None
-        checked = check_catalog(settings, ask(), cursor.watch, now, IMPATIENT, whole=bool(heard))
-        if not checked.failure:
-            notices.settle(warehouse, heard)
-        if checked.fetched:
-            notices.forget(warehouse)
-        return checked
 
     def airbyte_catalog(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         from atlas_dagster.airbyte.catalog_watch import CatalogCursor, changes
@@ -81,7 +66,7 @@ def build_catalog_sensor(settings: Settings, loaded: SnapshotIndex | None) -> dg
         events: list[dg.AssetObservation] = []
         with connect(resolve_url(settings), application="atlas airbyte_catalog") as warehouse:
             migrate(warehouse)
-            checked = check(cursor, warehouse, now)
+            checked = _check(settings, ask, reader, warehouse, cursor, now)
             index = reader.read()
             changed = changes(loaded, index)
             if checked:
@@ -109,6 +94,32 @@ def build_catalog_sensor(settings: Settings, loaded: SnapshotIndex | None) -> dg
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
+
+
+def _check(
+    settings: Settings,
+    ask: Callable[[], AirbyteApi],
+    reader: IndexReader,
+    warehouse: PgConnection,
+    cursor: CatalogCursor,
+    now: float,
+) -> Checked | None:
+    """Look where it is time to, or where a notice says so."""
+    from atlas_dagster.airbyte.catalog_watch import check_catalog
+    from atlas_dagster.airbyte.observe import IMPATIENT
+
+    assert settings.airbyte
+    heard = notices.unsettled(warehouse, ("schema", "connection"))
+    if not heard and now - cursor.watch.checked_at < settings.airbyte.refresh_seconds:
+        return None
+    index = reader.read()
+    whole = bool(heard) or index is None or index.failure is not None
+    checked = check_catalog(settings, ask(), cursor.watch, now, IMPATIENT, whole=whole)
+    if not checked.failure:
+        notices.settle(warehouse, heard)
+    if checked.fetched:
+        notices.forget(warehouse)
+    return checked
 
 
 def _reload(context: dg.SensorEvaluationContext, reloader: Reloader) -> str:

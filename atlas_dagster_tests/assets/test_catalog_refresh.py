@@ -208,6 +208,19 @@ def test_airbyte_that_is_down_is_shown_once_and_so_is_its_return(
     assert back["text"] == "The catalog is as the definitions have it."
 
 
+def test_a_catalog_that_a_refresh_left_stale_is_fetched_as_soon_as_airbyte_answers(
+    daemon: Daemon, clock: Clock, airbyte_server: AirbyteDouble
+) -> None:
+    daemon.tick()
+    airbyte_server.misbehave(".*", BUSY)
+    assert refresh(load_settings(), Retries(most=1)).failure
+    clock.now += 300
+    daemon.tick()
+    snapshot = load_snapshot(load_settings())
+    assert snapshot
+    assert snapshot.failure is None
+
+
 def test_a_notice_waits_while_airbyte_is_down(
     daemon: Daemon, clock: Clock, airbyte_server: AirbyteDouble, warehouse: PgConnection
 ) -> None:
