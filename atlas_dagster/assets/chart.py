@@ -30,7 +30,8 @@ def build_chart_asset(
         "chart",
         stream,
         partial(materialize_chart, rules=rules),
-        upstream="pii",
+        # Of explore as well: a run without pii builds them in this order too.
+        upstream=["explore", "pii"],
         owners=owners,
         description=f"The record versions of {stream.label}, typed and validated, one row each.",
         check_specs=[drift_check(stream)],

@@ -26,7 +26,7 @@ def build_explore_asset(
         "explore",
         stream,
         partial(materialize_explore, rules=rules),
-        upstream="airbyte",
+        upstream=["airbyte"],
         owners=owners,
         description=f"Every record version of {stream.label} ever seen, append-only.",
     )

@@ -37,7 +37,7 @@ def build_layer_asset(
     stream: Stream,
     materialize: Materialize,
     *,
-    upstream: str,
+    upstream: Sequence[str],
     owners: Sequence[str],
     description: str,
     check_specs: Sequence[dg.AssetCheckSpec] = (),
@@ -46,7 +46,7 @@ def build_layer_asset(
 
     @dg.asset(
         key=layer_key(layer, stream),
-        deps=[layer_key(upstream, stream)],
+        deps=[layer_key(each, stream) for each in upstream],
         group_name=stream.connection,
         kinds={"postgres", layer},
         owners=list(owners),

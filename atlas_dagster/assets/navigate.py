@@ -32,7 +32,7 @@ def build_navigate_asset(
         "navigate",
         stream,
         partial(materialize_navigate, rules=rules),
-        upstream="chart",
+        upstream=["chart"],
         owners=owners,
         description=f"The history of {stream.label}, SCD Type 2, one row a validity interval.",
         check_specs=[snapshot_check(stream)],

@@ -37,7 +37,7 @@ def build_pii_asset(
         "pii",
         stream,
         partial(materialize_pii, rules=rules),
-        upstream="explore",
+        upstream=["explore"],
         owners=owners,
         description=f"The personal data in {stream.label}: every value of every field, scanned.",
         check_specs=[pii_check(stream)],

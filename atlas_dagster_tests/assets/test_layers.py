@@ -318,7 +318,7 @@ def test_a_schema_that_drifts_warns_once_and_the_layers_follow(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
     shop.say(user(1, "Anna", TODAY))
-    assert checks(run(instance, "shop", TODAY)) == {"schema_drift": True, "snapshots": True}
+    assert checks(run(instance, "shop", TODAY))["schema_drift"]
     shop.catalog(table("users", {"id": {"type": "string"}, "age": {"type": "integer"}}))
     shop.say(record("users", {"id": "x", "age": 7}, at=noon(TODAY)))
     result = run(instance, "shop", TODAY)

@@ -218,7 +218,7 @@ def test_a_connection_of_the_server_has_the_jobs_and_layers_of_any_other(
     assert jobs(repository) == {"crm", "crm_sync", "crm_layers"}
     (schedule,) = repository.schedule_defs
     assert schedule.job.name == "crm"
-    for layer in ("airbyte", "explore", "chart", "navigate"):
+    for layer in ("airbyte", "explore", "pii", "chart", "navigate"):
         node = repository.asset_graph.get(dg.AssetKey([layer, "crm", "users"]))
         assert node.is_executable
         assert node.owners == ["team:data"]

@@ -96,14 +96,16 @@ def test_every_stream_has_a_sync_three_layers_and_an_inspection_in_a_chain(
 ) -> None:
     graph = define(project, {"Shop EU": ["users", "Order-Lines"]}).asset_graph
     for stream in ("users", "order_lines"):
-        chain = [
+        sync, explore, pii, chart, navigate = (
             dg.AssetKey([layer, "shop_eu", stream])
             for layer in ("airbyte", "explore", "pii", "chart", "navigate")
-        ]
-        assert [graph.get(key).parent_keys for key in chain] == [
-            set(),
-            *({key} for key in chain[:-1]),
-        ]
+        )
+        assert {key: graph.get(key).parent_keys for key in (explore, pii, chart, navigate)} == {
+            explore: {sync},
+            pii: {explore},
+            chart: {explore, pii},
+            navigate: {chart},
+        }
     assert len(graph.get_all_asset_keys()) == 10
 
 
@@ -173,7 +175,7 @@ def test_the_jobs_of_a_connection_select_its_own_assets(project: Project) -> Non
 def test_any_stream_name_becomes_assets(project: Project, streams: list[str]) -> None:
     repository = define(project, {"shop": streams})
     graph = repository.asset_graph
-    for layer in ("airbyte", "explore", "chart", "navigate"):
+    for layer in ("airbyte", "explore", "pii", "chart", "navigate"):
         named = {
             str(graph.get(key).metadata["atlas/stream_name"])
             for key in graph.get_all_asset_keys()
