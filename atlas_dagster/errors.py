@@ -37,7 +37,3 @@ class AirbyteError(AtlasError):
 
 class AirbyteUnavailableError(AirbyteError):
     """Airbyte did not answer, or not in time: the same request may work later."""
-
-
-class ScanError(AtlasError):
-    """A recognizer failed on a value; the text names the recognizer, never the value."""

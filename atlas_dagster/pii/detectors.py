@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
+from atlas_dagster.pii.alike import stand_ins
 from atlas_dagster.pii.relax import ANY_TEXT, Relaxed, relax
+
+_LONGEST_KNOWN = 64
+_MOST_KNOWN = 50_000
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,17 @@ class Score:
     whole: float = 0.0
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A recognizer raised: the kind of its error, whose text may hold the value."""
+
+    kind: str
+
+
+Outcome: TypeAlias = Score | Failure | None
+"""What a recognizer says of a value; None: it finds nothing."""
+
+
 class Detector(Protocol):
     """Asks one recognizer, or one pattern of it."""
 
@@ -36,24 +52,34 @@ class Detector(Protocol):
 
     @property
     def gate(self) -> Relaxed:
-        """What matches in every value of which `judge` says anything."""
+        """What matches in every value in which anything is found."""
         ...
 
     @property
-    def conditions(self) -> tuple[Relaxed, ...]:
-        """One of these does so too, if there are any: narrower, and dearer, than the gate."""
+    def settled(self) -> Settled | None:
+        """What need not be asked of the values that the gate matches."""
         ...
 
-    def judge(self, text: str, core: Span, met: int) -> Score | None:
-        """The scores of a value, if the recognizer finds anything.
-
-        Bit n of ``met`` says whether condition n matches in it.
-        """
+    def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
+        """What the recognizer says of each of some values."""
         ...
 
 
-def score_of(results: list[Any], core: Span) -> Score | None:
-    """The scores of Presidio's results."""
+@dataclass(frozen=True)
+class Settled:
+    """All values that the gate matches have this score, unless ``unless`` matches in them."""
+
+    score: Score
+    unless: Relaxed
+
+
+def asked(recognizer: Any, text: str) -> Outcome:
+    """What a recognizer says of a value, as Presidio asks it."""
+    try:
+        results = recognizer.analyze(text, recognizer.supported_entities, None)
+    except Exception as error:  # noqa: BLE001
+        return Failure(type(error).__name__)
+    core = core_of(text)
     best = whole = 0.0
     for result in results:
         best = max(best, result.score)
@@ -62,39 +88,71 @@ def score_of(results: list[Any], core: Span) -> Score | None:
     return Score(best, whole) if best > 0 else None
 
 
+def core_of(text: str) -> Span:
+    """Where a value stands without the white space around it."""
+    end = len(text.rstrip())
+    return Span(min(end, len(text) - len(text.lstrip())), end)
+
+
 @dataclass(frozen=True)
 class RecognizerDetector:
-    """A recognizer as it is, or a copy of it with one of its patterns (``asked``).
-
-    To ask pattern by pattern changes nothing of the scores: of a recognizer's results Presidio
-    removes only those that lie in another one which scores as high.
-    """
+    """A recognizer, asked as it is."""
 
     recognizer: Any
     gate: Relaxed
-    asked: Any
-    conditions: tuple[Relaxed, ...] = ()
+    settled: Settled | None = None
 
-    def judge(self, text: str, core: Span, met: int) -> Score | None:  # noqa: ARG002
-        return score_of(self.asked.analyze(text, self.asked.supported_entities, None), core)
+    def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
+        """What the recognizer says of each of some values."""
+        return (asked(self.recognizer, text) for text in texts)
 
 
-def pattern_detectors(recognizer: Any) -> list[Detector]:
-    """One detector a pattern of a PatternRecognizer."""
-    import regex
+class PatternDetector:
+    """A recognizer with one of its patterns.
 
-    detectors: list[Detector] = []
-    for pattern in recognizer.patterns:
-        asked = copy.copy(recognizer)
-        asked.patterns = [copy.copy(pattern)]
-        relaxed = compiling(relax(regex, pattern.regex, int(recognizer.global_regex_flags)))
-        detectors.append(RecognizerDetector(recognizer, relaxed, asked))
-    return detectors
+    To ask pattern by pattern changes nothing of the scores: of a recognizer's results Presidio
+    removes only those that lie in another one which scores as high.
+
+    Where a recognizer does not look at what a pattern matched (``validates``: it has a check sum,
+    say), a match is a result with the pattern's score. Then no more has to be asked than whether it
+    covers the value, and of texts that the pattern cannot tell apart only the first.
+    """
+
+    def __init__(self, recognizer: Any, pattern: Any, validates: bool) -> None:
+        import regex
+
+        flags = int(recognizer.global_regex_flags)
+        self.recognizer = recognizer
+        self.gate = compiling(relax(regex, pattern.regex, flags))
+        self.settled: Settled | None = None
+        self._asked = copy.copy(recognizer)
+        self._asked.patterns = [copy.copy(pattern)]
+        self._stand_ins = None if validates else stand_ins(regex, pattern.regex, flags)
+        self._known: dict[str, Outcome] = {}
+        if self.gate.exact and not validates and pattern.score > 0:
+            whole = compiling(Relaxed(self.gate.ascii_whole, ""))
+            self.settled = Settled(Score(float(pattern.score)), whole)
+
+    def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
+        """What the recognizer says of each of some values."""
+        if self._stand_ins is None:
+            return (asked(self._asked, text) for text in texts)
+        return (self._score(text, self._stand_ins) for text in texts)
+
+    def _score(self, text: str, stand_ins: str) -> Outcome:
+        if len(text) > _LONGEST_KNOWN or not text.isascii():
+            return asked(self._asked, text)
+        alike = text.translate(stand_ins)
+        if alike not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[alike] = asked(self._asked, text)
+        return self._known[alike]
 
 
 def whole_detector(recognizer: Any) -> Detector:
     """A recognizer of which nothing is known: it is asked about every value."""
-    return RecognizerDetector(recognizer, ANY_TEXT, recognizer)
+    return RecognizerDetector(recognizer, ANY_TEXT)
 
 
 def compiling(relaxed: Relaxed) -> Relaxed:
@@ -121,7 +179,13 @@ def detectors_of(recognizer: Any) -> list[Detector]:
     from presidio_analyzer import PatternRecognizer
     from presidio_analyzer.predefined_recognizers import IbanRecognizer
 
-    by_pattern = (PatternRecognizer.analyze, IbanRecognizer.analyze)
-    if type(recognizer).analyze in by_pattern:
-        return pattern_detectors(recognizer)
-    return [whole_detector(recognizer)]
+    kind: Any = type(recognizer)
+    if kind.analyze not in (PatternRecognizer.analyze, IbanRecognizer.analyze):
+        return [whole_detector(recognizer)]
+    plain: Any = PatternRecognizer
+    validates = (
+        kind.analyze is not plain.analyze
+        or kind.validate_result is not plain.validate_result
+        or kind.invalidate_result is not plain.invalidate_result
+    )
+    return [PatternDetector(recognizer, one, validates) for one in recognizer.patterns]

@@ -32,6 +32,17 @@ class MaskedSample:
 
 
 @dataclass(frozen=True)
+class RecognizerFailure:
+    """Values that a recognizer raised an error on: it says nothing of them, others may."""
+
+    recognizer: str
+    error: str
+    """The kind of the error, without its text, which may hold the value."""
+    values: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class ValueShape:
     """What the values of a field look like, whatever Presidio finds: shares (0 to 1) of the rows.
 
@@ -70,6 +81,7 @@ class FieldFindings:
     mean_length: float = 0.0
     """Characters, over rows."""
     shape: ValueShape = ValueShape()
+    failures: tuple[RecognizerFailure, ...] = ()
 
     def entity(self, name: str) -> EntityFinding | None:
         """What was found of one entity, if anything."""

@@ -82,7 +82,8 @@ class Reader:
 
     What a pattern demands of its surroundings (look-around, not a word boundary) is left out of
     the tree, and a line's start and end stand for a text's too: so the tree matches wherever the
-    pattern does, and in more places.
+    pattern does, and in more places if the pattern ``narrows``. ``pieces`` are all sets of
+    characters that it tells apart, with those of its look-around.
     """
 
     def __init__(
@@ -100,6 +101,10 @@ class Reader:
         self._depth = 0
         self._groups: list[Tree | None] = []
         self._names: dict[str, int] = {}
+        self.pieces: list[Characters] = []
+        self.has_boundaries = False
+        self.has_references = False
+        self.narrows = False
 
     def read(self) -> Tree:
         """The tree of the whole pattern; raises NotUnderstoodError."""
@@ -133,6 +138,7 @@ class Reader:
         if found is None:
             return atom
         self._at = found.end()
+        self.narrows |= len(found[0]) > 1 and found[0][-1] == "+"  # gives nothing back
         if found[0][0] in _SIMPLE:
             least, most = _SIMPLE[found[0][0]]
         elif found[4] is not None:
@@ -160,6 +166,7 @@ class Reader:
             raise NotUnderstoodError
         if character in "^$":
             self._at += 1
+            self.narrows |= not self._flags & re.MULTILINE
             return _PLACES[character]
         if character == ".":
             return self._characters(".")
@@ -173,6 +180,8 @@ class Reader:
         escape = self._pattern[self._at : self._at + 2]
         if escape in _PLACES:
             self._at += 2
+            self.has_boundaries |= escape in (r"\b", r"\B")
+            self.narrows |= escape != r"\b"
             return _PLACES[escape]
         if len(escape) < 2 or (escape[1].isalnum() and escape not in _ESCAPES):
             raise NotUnderstoodError
@@ -185,9 +194,11 @@ class Reader:
         for look in _LOOKS:
             if pattern.startswith(look, at):
                 self._inside(len(look))
+                self.narrows = True
                 return NOTHING
         for opening in ("(?:", "(?>"):
             if pattern.startswith(opening, at):
+                self.narrows |= opening == "(?>"
                 return self._inside(len(opening))
         name = _GROUP_NAME.match(pattern, at)
         if name is None and pattern.startswith("(?", at):
@@ -213,11 +224,14 @@ class Reader:
         number = int(found[1]) - 1 if found[1] else self._names.get(found[2], len(self._groups))
         if number >= len(self._groups) or (group := self._groups[number]) is None:
             raise NotUnderstoodError
+        self.narrows = self.has_references = True
         return Same(group)
 
     def _characters(self, source: str, piece: str | None = None) -> Characters:
         self._at += len(source)
-        return self._ask(self._engine, piece or source, self._flags)
+        characters = self._ask(self._engine, piece or source, self._flags)
+        self.pieces.append(characters)
+        return characters
 
     def _next(self, character: str) -> bool:
         found = self._pattern.startswith(character, self._at)

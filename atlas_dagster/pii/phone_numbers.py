@@ -11,94 +11,171 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from atlas_dagster.pii.detectors import Detector, Score, Span, compiling, whole_detector
+from atlas_dagster.pii.detectors import (
+    Detector,
+    Score,
+    Settled,
+    Span,
+    compiling,
+    core_of,
+    whole_detector,
+)
+from atlas_dagster.pii.phone_regions import ANYWHERE, PLUS, PhoneRegions
 from atlas_dagster.pii.phone_syntax import FEWEST_DIGITS, PhoneSyntax, phone_syntax
-from atlas_dagster.pii.relax import any_of
 
 _MOST_REMEMBERED = 200_000
-_LETTERS, _PLUS, _FIRST_REGION = 0, 1, 2
-"""The places of the detector's conditions."""
+_MOST_BLOCKS = 8
+_LONGEST_BLOCK = 20
+_PLUS_SIGNS = "+\uff0b"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A stretch of text that holds whole matches, and the groups of digits that these can be.
+
+    Without groups, nothing is known of it, and every region is asked. ``abroad``: it begins with
+    the code of a country, so that a match of all of it is one in every region or in none.
+    """
+
+    start: int
+    end: int
+    groups: tuple[str, ...] = ()
+    abroad: bool = False
 
 
 class PhoneDetector:
     """Says what a PhoneRecognizer says, of leniency VALID or stricter."""
 
+    settled: Settled | None = None
+
     def __init__(self, recognizer: Any, syntax: PhoneSyntax) -> None:
         from phonenumbers import PhoneNumberMatcher
 
-        regions = list(dict.fromkeys(recognizer.supported_regions))
-        conditions = [
-            syntax.with_letters(),
-            syntax.with_plus(),
-            *(syntax.of_region(region) for region in regions),
-        ]
         self.recognizer = recognizer
-        self.gate = compiling(any_of((syntax.with_digits(), syntax.with_letters())))
-        self.conditions = tuple(map(compiling, conditions))
+        self.gate = compiling(syntax.gate())
         self._matcher: Any = PhoneNumberMatcher
         # An attempt costs the matcher one of its tries, and no character more than 7 of them.
         self._longest = inspect.signature(PhoneNumberMatcher).parameters["max_tries"].default // 7
-        self._regions = [(region, 1 << place + _FIRST_REGION) for place, region in enumerate(regions)]
+        self._known = PhoneRegions(list(dict.fromkeys(recognizer.supported_regions)))
+        self._regions = list(self._known.regions)
         self._runs = syntax.runs()
         self._extensions = syntax.extensions()
-        self._digit = re.compile(r"\d")
+        self._letters = syntax.letters()
+        self._block = re.compile(r"\d+")
         self._time = re.compile(r":[0-5]\d")
         self._found = Score(recognizer.SCORE)
         self._covered = Score(recognizer.SCORE, recognizer.SCORE)
         self._remembered: dict[str, bool] = {}
 
-    def judge(self, text: str, core: Span, met: int) -> Score | None:
+    def scores(self, texts: Sequence[str]) -> Iterator[Score | None]:
+        """The scores of some values."""
+        several = [self._split(text) for text in texts]
+        groups = {group for runs in several for run in runs or () for group in run.groups}
+        masks = self._known.possible(list(groups))
+        for text, runs in zip(texts, several, strict=True):
+            yield self._value(text, core_of(text), runs, masks)
+
+    def _split(self, text: str) -> list[_Run] | None:
+        """The runs of a text; None where its matches may go beyond them."""
         if len(text) > self._longest or self._extensions.search(text):
-            return self._value(text, core, -1)
-        if met & 1 << _LETTERS:
-            met = -1
-        found = False
-        for run in self._runs.finditer(text):
-            start, end = run.span()
-            if len(self._digit.findall(text, start, end)) < FEWEST_DIGITS:
+            return None
+        runs: list[_Run] = []
+        for found in self._runs.finditer(text):
+            start, end = found.span()
+            blocks = [block.span() for block in self._block.finditer(text, start, end)]
+            if sum(last - first for first, last in blocks) < FEWEST_DIGITS:
                 continue
-            if start <= core.start and end >= core.end:
-                return self._value(text, core, met)
-            found = found or self._any(self._surrounded(text, start, end), met)
+            runs.append(self._run(text, start, end, blocks))
+        return runs
+
+    def _run(self, text: str, start: int, end: int, blocks: list[tuple[int, int]]) -> _Run:
+        run = found = text[start:end]
+        if (
+            len(blocks) > _MOST_BLOCKS
+            or any(last - first > _LONGEST_BLOCK for first, last in blocks)
+            or not found.isascii()
+            or self._letters.search(run)
+        ):
+            return _Run(start, end)
+        groups: list[str] = []
+        before = start
+        for number, (first, last) in enumerate(blocks):
+            with_plus = "+" in text[before:first]
+            group = ""
+            for further, until in blocks[number:]:
+                group += text[further:until]
+                if len(group) >= FEWEST_DIGITS:
+                    groups.append(group)
+                    if with_plus:
+                        groups.append(f"+{group}")
+            before = last
+        leading = text[start : blocks[0][0]]
+        return _Run(start, end, tuple(groups), "+" in leading and text[blocks[0][0]] != "0")
+
+    def _value(
+        self, text: str, core: Span, runs: list[_Run] | None, masks: dict[str, int]
+    ) -> Score | None:
+        if runs is None:
+            return self._whole(text, core, ANYWHERE, _Run(0, len(text)))
+        found = False
+        for run in runs:
+            mask = ANYWHERE if not run.groups else 0
+            for group in run.groups:
+                mask |= masks[group]
+            if not mask:
+                continue
+            if run.start <= core.start and run.end >= core.end:
+                return self._whole(text, core, mask, run)
+            found = found or self._any(self._surrounded(text, run.start, run.end), mask)
         return self._found if found else None
 
-    def _value(self, text: str, core: Span, met: int) -> Score | None:
+    def _whole(self, text: str, core: Span, mask: int, run: _Run) -> Score | None:
         """Of a value that one match may cover: only the first match of a region can."""
         found = False
-        if met & 1 << _PLUS:
+        if mask & PLUS and any(sign in text for sign in _PLUS_SIGNS):
             match = self._first(text, None)
             if match is not None and match.start <= core.start and match.end >= core.end:
                 return self._covered
             found = match is not None
-        for place, (region, bit) in enumerate(self._regions):
-            if not met & bit:
+        if run.abroad:
+            return self._found if found or self._ask(text, mask & ~PLUS) else None
+        for region, bit in list(self._regions):
+            if not mask & bit:
                 continue
             match = self._first(text, region)
             if match is None:
                 continue
             found = True
             if match.start <= core.start and match.end >= core.end:
-                # Values of one field are numbers of one country: ask it first the next time.
-                self._regions.insert(0, self._regions.pop(place))
+                self._ask_first_next(region, bit)
                 return self._covered
         return self._found if found else None
 
-    def _any(self, text: str, met: int) -> bool:
+    def _any(self, text: str, mask: int) -> bool:
         known = self._remembered.get(text)
         if known is None:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            known = self._remembered[text] = self._ask(text, met)
+            known = self._remembered[text] = self._ask(text, mask)
         return known
 
-    def _ask(self, text: str, met: int) -> bool:
-        if met & 1 << _PLUS and self._first(text, None) is not None:
+    def _ask(self, text: str, mask: int) -> bool:
+        if mask & PLUS and self._first(text, None) is not None:
             return True
-        return any(
-            met & bit and self._first(text, region) is not None for region, bit in self._regions
-        )
+        for region, bit in list(self._regions):
+            if mask & bit and self._first(text, region) is not None:
+                self._ask_first_next(region, bit)
+                return True
+        return False
+
+    def _ask_first_next(self, region: str, bit: int) -> None:
+        """The values of one field are numbers of one country."""
+        self._regions.remove((region, bit))
+        self._regions.insert(0, (region, bit))
 
     def _first(self, text: str, region: str | None) -> Any:
         """The first match of a region; of None: the first number that names its country."""

@@ -21,13 +21,16 @@ _BEYOND_ASCII = r"[\x{80}-\x{10FFFF}]"
 
 @dataclass(frozen=True)
 class Candidates:
-    """The values that one detector has to be asked about: their places in the chunk, their texts,
-    and which of the detector's conditions each meets, as bits."""
+    """The values of which one detector finds anything, if any.
+
+    It has to be asked about some of them: here are their places in the chunk, and their texts.
+    Those at the ``settled`` places have the score that the detector gives without being asked.
+    """
 
     detector: Detector
     places: list[int]
     texts: list[str]
-    met: list[int]
+    settled: list[int]
 
 
 class Prefilter:
@@ -61,17 +64,16 @@ class Prefilter:
             gate = gates[str(patterns.index(kind(detector.gate)))]
             if not gate.any():
                 continue
-            passed = frame.filter(gate)
-            if detector.conditions:
-                bits = [
-                    pl.when(_contains(kind(condition))).then(1 << bit).otherwise(0)
-                    for bit, condition in enumerate(detector.conditions)
-                ]
-                passed = passed.with_columns(met=pl.sum_horizontal(bits)).filter(pl.col("met") > 0)
-                met = passed["met"].to_list()
-            else:
-                met = [0] * passed.height
-            yield Candidates(detector, passed["place"].to_list(), passed["value"].to_list(), met)
+            yield _candidates(detector, frame.filter(gate), kind)
+
+
+def _candidates(detector: Detector, passed: pl.DataFrame, kind: _Kind) -> Candidates:
+    settled: list[int] = []
+    if detector.settled is not None and (unless := kind(detector.settled.unless)):
+        doubtful = passed.select(_contains(unless)).to_series()
+        settled = passed.filter(~doubtful)["place"].to_list()
+        passed = passed.filter(doubtful)
+    return Candidates(detector, passed["place"].to_list(), passed["value"].to_list(), settled)
 
 
 def _needing(frame: pl.DataFrame, needs: str) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atlas_dagster.pii.characters import ASCII_END, Characters, Engine, Range
 from atlas_dagster.pii.pattern_tree import (
@@ -31,6 +31,8 @@ _LONGEST = 32
 """More repetitions than these are written as any number of them: automata stay small."""
 _ANYTHING = r"[\x{0}-\x{10FFFF}]*"
 _NEVER = r"[a&&b]"
+_WHITE_SPACE = r"[\x{9}-\x{D}\x{1C}-\x{20}]"
+"""What `str.strip` takes away, of ASCII."""
 _ASCII_PLACES = {
     Place.WORD_BOUNDARY: r"(?-u:\b)",
     Place.LINE_START: "(?m:^)",
@@ -44,13 +46,16 @@ class Relaxed:
     """Patterns in Rust's syntax: for texts of ASCII, and for all others. ``""``: any text.
 
     A text in which one matches holds one of the characters that the class ``…_needs`` names, the
-    rarest such class; ``""``: none is needed.
+    rarest such class; ``""``: none is needed. ``exact``: in ASCII it matches in no other texts.
+    ``ascii_whole`` matches at least those texts, of ASCII, that a match covers but for white space.
     """
 
     ascii: str
     wide: str
     ascii_needs: str = ""
     wide_needs: str = ""
+    exact: bool = False
+    ascii_whole: str = ""
 
 
 ANY_TEXT = Relaxed("", "")
@@ -64,17 +69,23 @@ def relax(engine: Engine, pattern: str, flags: int) -> Relaxed:
     """
     if flags & ~_KNOWN_FLAGS:
         return ANY_TEXT
+    reader = Reader(engine, pattern, flags)
     try:
-        tree = Reader(engine, pattern, flags).read()
+        tree = reader.read()
     except NotUnderstoodError:
         return ANY_TEXT
-    return relaxed_tree(tree)
+    relaxed = relaxed_tree(tree)
+    return replace(
+        relaxed,
+        exact=bool(relaxed.ascii) and not reader.narrows and not _is_cut(_edgeless(tree)),
+        ascii_whole=f"^{_WHITE_SPACE}*(?:{_ascii(tree)}){_WHITE_SPACE}*$",
+    )
 
 
 def relaxed_tree(tree: Tree) -> Relaxed:
     """What has a match in every text in which the tree has one."""
-    ascii_tree = _trimmed(_trimmed(tree, -1), 0)
-    wide_tree = _trimmed(_trimmed(_without_boundaries(tree), -1), 0)
+    ascii_tree = _edgeless(tree)
+    wide_tree = _edgeless(_without_boundaries(tree))
     needed = _needed(tree)
     return Relaxed(
         _ascii(ascii_tree),
@@ -99,6 +110,10 @@ def union(patterns: Iterable[str]) -> str:
     """One pattern for what any of several matches; ``""``, which is any text, if it is one."""
     several = list(dict.fromkeys(patterns))
     return "" if "" in several else "|".join(f"(?:{pattern})" for pattern in several)
+
+
+def _edgeless(tree: Tree) -> Tree:
+    return _trimmed(_trimmed(tree, -1), 0)
 
 
 def _trimmed(tree: Tree, edge: int) -> Tree:
@@ -194,6 +209,17 @@ def _compound(tree: Sequence | Choice | Repeat, write: Callable[[Tree], str]) ->
             return f"(?:{'|'.join(dict.fromkeys(write(part) for part in parts))})"
         case Repeat(part, least, most):
             return f"(?:{write(part)}){_times(least, most)}"
+
+
+def _is_cut(tree: Tree) -> bool:
+    """Whether some number of repetitions is not written as it is."""
+    match tree:
+        case Repeat(part, least, most):
+            return least > _LONGEST or (most or 0) > _LONGEST or _is_cut(part)
+        case Choice(parts) | Sequence(parts):
+            return any(map(_is_cut, parts))
+        case _:
+            return False
 
 
 def _times(least: int, most: int | None) -> str:

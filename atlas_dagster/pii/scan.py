@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from atlas_dagster.errors import ScanError
-from atlas_dagster.pii.detectors import Score, Span
-from atlas_dagster.pii.findings import EntityFinding, FieldFindings, MaskedSample
+from atlas_dagster.pii.detectors import Failure, Outcome, Score
+from atlas_dagster.pii.findings import (
+    EntityFinding,
+    FieldFindings,
+    MaskedSample,
+    RecognizerFailure,
+)
 from atlas_dagster.pii.prefilter import Candidates, Prefilter
 from atlas_dagster.pii.recognizers import Analyzer
 from atlas_dagster.pii.scores import FinalScores
@@ -52,13 +56,45 @@ class _Tally:
         )
 
 
-class Scanner:
-    """Scans fields with one analyzer; what it learns of one field serves the next."""
+@dataclass
+class _Scan:
+    """What is known of one field so far."""
 
-    def __init__(
-        self, analyzer: Analyzer, mask: Callable[[str, str], str] | None = None
-    ) -> None:
-        self._analyzer = analyzer
+    final: FinalScores
+    shape: ShapeCount = field(default_factory=ShapeCount)
+    tallies: dict[str, _Tally] = field(default_factory=dict[str, _Tally])
+    failed: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    failed_rows: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+
+    def findings(self, path: tuple[str, ...]) -> FieldFindings:
+        entities = sorted(self.tallies)
+        return FieldFindings(
+            path=path,
+            rows=self.shape.rows,
+            distinct_values=self.shape.values,
+            entities=tuple(self.tallies[entity].finding(entity) for entity in entities),
+            samples=tuple(
+                MaskedSample(entity, masked)
+                for entity in entities
+                for masked in self.tallies[entity].samples
+            ),
+            mean_length=self.shape.mean_length,
+            shape=self.shape.shape,
+            failures=tuple(
+                RecognizerFailure(*failure, self.failed[failure], self.failed_rows[failure])
+                for failure in sorted(self.failed)
+            ),
+        )
+
+
+class Scanner:
+    """Scans fields with one analyzer; what it learns of one field serves the next.
+
+    ``mask`` is what may be shown of a value in which an entity was found; None: there are no
+    samples.
+    """
+
+    def __init__(self, analyzer: Analyzer, mask: Callable[[str, str], str] | None = None) -> None:
         self._mask = mask
         self._prefilter = Prefilter(analyzer.detectors)
 
@@ -68,74 +104,59 @@ class Scanner:
         """The findings in the values of a field, as Presidio's with these words of context.
 
         A chunk has columns ``value`` (text, not null, in no other row or chunk) and ``count``, how
-        often it occurs. Raises ScanError naming the recognizer that failed, not the value.
+        often it occurs. A value that a recognizer raises an error on counts among ``failures``.
         """
-        final = FinalScores(context)
-        shape = ShapeCount()
-        tallies: dict[str, _Tally] = {}
+        scan = _Scan(FinalScores(context))
         for chunk in chunks:
-            shape.add(chunk)
-            counts = chunk["count"].to_list()
-            for entity, found in self._found(chunk["value"], final).items():
-                tally = tallies.setdefault(entity, _Tally())
-                for place, score in found.items():
-                    tally.add(score, counts[place])
-                self._sample(tally, entity, chunk["value"], found)
-        entities = sorted(tallies)
-        return FieldFindings(
-            path=path,
-            rows=shape.rows,
-            distinct_values=shape.values,
-            entities=tuple(tallies[entity].finding(entity) for entity in entities),
-            samples=tuple(
-                MaskedSample(entity, masked)
-                for entity in entities
-                for masked in tallies[entity].samples
-            ),
-            mean_length=shape.mean_length,
-            shape=shape.shape,
-        )
+            self._scan_chunk(chunk, scan)
+        return scan.findings(path)
 
-    def _found(self, values: pl.Series, final: FinalScores) -> Mapping[str, Mapping[int, Score]]:
-        """By entity and place in the chunk, the scores after context and thresholds."""
+    def _scan_chunk(self, chunk: pl.DataFrame, scan: _Scan) -> None:
+        scan.shape.add(chunk)
+        counts = chunk["count"].to_list()
+        failed: dict[tuple[str, str], set[int]] = {}
         found: dict[str, dict[int, Score]] = {}
-        for candidates in self._prefilter.candidates(values):
+        for candidates in self._prefilter.candidates(chunk["value"]):
             recognizer = candidates.detector.recognizer
             scores = found.setdefault(recognizer.supported_entities[0], {})
-            for place, raw in _judged(candidates):
-                score = final.of(recognizer, raw)
-                if score is not None:
+            for place, outcome in _outcomes(candidates):
+                if isinstance(outcome, Failure):
+                    failed.setdefault((recognizer.name, outcome.kind), set()).add(place)
+                elif outcome is not None and (score := scan.final.of(recognizer, outcome)):
                     before = scores.get(place)
                     scores[place] = score if before is None else _both(before, score)
-        return {entity: scores for entity, scores in found.items() if scores}
+        for entity, scores in found.items():
+            self._count(entity, scores, chunk["value"], counts, scan)
+        for failure, places in failed.items():
+            scan.failed[failure] += len(places)
+            scan.failed_rows[failure] += sum(counts[place] for place in places)
 
-    def _sample(
-        self, tally: _Tally, entity: str, values: pl.Series, found: Mapping[int, Score]
+    def _count(
+        self,
+        entity: str,
+        scores: Mapping[int, Score],
+        values: pl.Series,
+        counts: Sequence[int],
+        scan: _Scan,
     ) -> None:
-        if self._mask is None:
+        if not scores:
             return
-        for place in found:
-            if len(tally.samples) == SAMPLES:
-                return
-            tally.samples[self._mask(values[place], entity)] = None
+        tally = scan.tallies.setdefault(entity, _Tally())
+        for place, score in scores.items():
+            tally.add(score, counts[place])
+        if self._mask is not None:
+            for place in scores:
+                if len(tally.samples) == SAMPLES:
+                    break
+                tally.samples[self._mask(values[place], entity)] = None
 
 
-def _judged(candidates: Candidates) -> Iterable[tuple[int, Score]]:
+def _outcomes(candidates: Candidates) -> Iterator[tuple[int, Outcome]]:
     detector = candidates.detector
-    for place, text, met in zip(candidates.places, candidates.texts, candidates.met, strict=True):
-        try:
-            score = detector.judge(text, core_of(text), met)
-        except Exception as error:  # noqa: BLE001
-            name, kind = detector.recognizer.name, type(error).__name__
-            raise ScanError(f"the recognizer {name} failed on a value: {kind}") from None
-        if score is not None:
-            yield place, score
-
-
-def core_of(text: str) -> Span:
-    """Where a value stands without the white space around it."""
-    end = len(text.rstrip())
-    return Span(min(end, len(text) - len(text.lstrip())), end)
+    if detector.settled is not None:
+        for place in candidates.settled:
+            yield place, detector.settled.score
+    yield from zip(candidates.places, detector.scores(candidates.texts), strict=True)
 
 
 def _both(one: Score, other: Score) -> Score:
