@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from atlas_dagster.pii.alike import stand_ins
 from atlas_dagster.pii.relax import ANY_TEXT, Relaxed, relax
@@ -14,16 +14,14 @@ _LONGEST_KNOWN = 64
 _MOST_KNOWN = 50_000
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Where a value stands in its text: what of it is not white space around it."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """What a recognizer says of one value, before context: its best score, and the best of the
     results that cover the value from end to end (0: there is none)."""
 
@@ -67,10 +65,15 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class Settled:
-    """All values that the gate matches have this score, unless ``unless`` matches in them."""
+    """What a match of the gate says of a value of ASCII: this score, for the whole or a part.
 
-    score: Score
-    unless: Relaxed
+    It is the whole if the pattern ``first``, in Rust's syntax, has it as its first match, which it
+    can only where ``whole`` matches too. ``""``: that has to be asked.
+    """
+
+    score: float
+    whole: str
+    first: str
 
 
 def asked(recognizer: Any, text: str) -> Outcome:
@@ -79,6 +82,8 @@ def asked(recognizer: Any, text: str) -> Outcome:
         results = recognizer.analyze(text, recognizer.supported_entities, None)
     except Exception as error:  # noqa: BLE001
         return Failure(type(error).__name__)
+    if not results:
+        return None
     core = core_of(text)
     best = whole = 0.0
     for result in results:
@@ -90,6 +95,8 @@ def asked(recognizer: Any, text: str) -> Outcome:
 
 def core_of(text: str) -> Span:
     """Where a value stands without the white space around it."""
+    if text and not text[0].isspace() and not text[-1].isspace():
+        return Span(0, len(text))
     end = len(text.rstrip())
     return Span(min(end, len(text) - len(text.lstrip())), end)
 
@@ -114,8 +121,8 @@ class PatternDetector:
     removes only those that lie in another one which scores as high.
 
     Where a recognizer does not look at what a pattern matched (``validates``: it has a check sum,
-    say), a match is a result with the pattern's score. Then no more has to be asked than whether it
-    covers the value, and of texts that the pattern cannot tell apart only the first.
+    say), a match is a result with the pattern's score. Then most values need not be asked about,
+    and of texts that the pattern cannot tell apart only the first.
     """
 
     def __init__(self, recognizer: Any, pattern: Any, validates: bool) -> None:
@@ -130,8 +137,9 @@ class PatternDetector:
         self._stand_ins = None if validates else stand_ins(regex, pattern.regex, flags)
         self._known: dict[str, Outcome] = {}
         if self.gate.exact and not validates and pattern.score > 0:
-            whole = compiling(Relaxed(self.gate.ascii_whole, ""))
-            self.settled = Settled(Score(float(pattern.score)), whole)
+            whole, first = self.gate.ascii_whole, self.gate.ascii_first
+            if _compiles(whole):
+                self.settled = Settled(float(pattern.score), whole, first * _compiles(first))
 
     def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
         """What the recognizer says of each of some values."""

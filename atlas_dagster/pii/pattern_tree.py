@@ -138,7 +138,8 @@ class Reader:
         if found is None:
             return atom
         self._at = found.end()
-        self.narrows |= len(found[0]) > 1 and found[0][-1] == "+"  # gives nothing back
+        # Possessive ones give nothing back; lazy ones prefer another of several matches.
+        self.narrows |= len(found[0]) > 1 and found[0][-1] in "+?"
         if found[0][0] in _SIMPLE:
             least, most = _SIMPLE[found[0][0]]
         elif found[4] is not None:

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from atlas_dagster.pii.detectors import (
     Detector,
+    Outcome,
     Score,
     Settled,
-    Span,
     compiling,
     core_of,
     whole_detector,
@@ -28,23 +27,29 @@ from atlas_dagster.pii.phone_regions import ANYWHERE, PLUS, PhoneRegions
 from atlas_dagster.pii.phone_syntax import FEWEST_DIGITS, PhoneSyntax, phone_syntax
 
 _MOST_REMEMBERED = 200_000
+_BATCH = 5_000
 _MOST_BLOCKS = 8
 _LONGEST_BLOCK = 20
 _PLUS_SIGNS = "+\uff0b"
 
 
-@dataclass(frozen=True)
-class _Run:
-    """A stretch of text that holds whole matches, and the groups of digits that these can be.
+class _Groups(NamedTuple):
+    """The groups of digits that a match in a run can be.
 
-    Without groups, nothing is known of it, and every region is asked. ``abroad``: it begins with
+    Without any, nothing is known of the run, and every region is asked. ``abroad``: it begins with
     the code of a country, so that a match of all of it is one in every region or in none.
     """
 
-    start: int
-    end: int
     groups: tuple[str, ...] = ()
     abroad: bool = False
+
+
+class _Run(NamedTuple):
+    """A stretch of text, up to a digit, that holds whole matches. ``around``: with what the matcher
+    looks at around it; None where the run is the whole value."""
+
+    groups: _Groups
+    around: str | None
 
 
 class PhoneDetector:
@@ -62,7 +67,8 @@ class PhoneDetector:
         self._longest = inspect.signature(PhoneNumberMatcher).parameters["max_tries"].default // 7
         self._known = PhoneRegions(list(dict.fromkeys(recognizer.supported_regions)))
         self._regions = list(self._known.regions)
-        self._runs = syntax.runs()
+        self._digits = syntax.digits()
+        self._signs = syntax.signs()
         self._extensions = syntax.extensions()
         self._letters = syntax.letters()
         self._block = re.compile(r"\d+")
@@ -70,78 +76,91 @@ class PhoneDetector:
         self._found = Score(recognizer.SCORE)
         self._covered = Score(recognizer.SCORE, recognizer.SCORE)
         self._remembered: dict[str, bool] = {}
+        self._groups: dict[str, _Groups] = {}
 
-    def scores(self, texts: Sequence[str]) -> Iterator[Score | None]:
+    def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
         """The scores of some values."""
-        several = [self._split(text) for text in texts]
-        groups = {group for runs in several for run in runs or () for group in run.groups}
-        masks = self._known.possible(list(groups))
-        for text, runs in zip(texts, several, strict=True):
-            yield self._value(text, core_of(text), runs, masks)
+        for start in range(0, len(texts), _BATCH):
+            batch = texts[start : start + _BATCH]
+            several = [self._split(text) for text in batch]
+            groups = {group for runs in several for run in runs or () for group in run.groups[0]}
+            masks = self._known.possible(list(groups))
+            for text, runs in zip(batch, several, strict=True):
+                yield self._value(text, runs, masks)
 
     def _split(self, text: str) -> list[_Run] | None:
         """The runs of a text; None where its matches may go beyond them."""
         if len(text) > self._longest or self._extensions.search(text):
             return None
+        core = core_of(text)
         runs: list[_Run] = []
-        for found in self._runs.finditer(text):
+        for found in self._digits.finditer(text):
             start, end = found.span()
-            blocks = [block.span() for block in self._block.finditer(text, start, end)]
-            if sum(last - first for first, last in blocks) < FEWEST_DIGITS:
+            if end - start < FEWEST_DIGITS:
                 continue
-            runs.append(self._run(text, start, end, blocks))
+            while start and text[start - 1] in self._signs:
+                start -= 1
+            run = text[start:end]
+            around = None
+            if start > core.start or end < core.end:
+                around = self._surrounded(text, start, end)
+                if self._remembered.get(around) is False:
+                    continue
+            groups = self._groups.get(run)
+            if groups is None:
+                if len(self._groups) >= _MOST_REMEMBERED:
+                    self._groups.clear()
+                groups = self._groups[run] = self._grouped(run)
+            runs.append(_Run(groups, around))
         return runs
 
-    def _run(self, text: str, start: int, end: int, blocks: list[tuple[int, int]]) -> _Run:
-        run = found = text[start:end]
+    def _grouped(self, run: str) -> _Groups:
+        if run.isascii() and run.isdigit() and len(run) <= _LONGEST_BLOCK:
+            return _Groups((run,))
+        blocks = [block.span() for block in self._block.finditer(run)]
         if (
             len(blocks) > _MOST_BLOCKS
-            or any(last - first > _LONGEST_BLOCK for first, last in blocks)
-            or not found.isascii()
+            or any(end - start > _LONGEST_BLOCK for start, end in blocks)
+            or not run.isascii()
             or self._letters.search(run)
         ):
-            return _Run(start, end)
+            return _Groups()
         groups: list[str] = []
-        before = start
+        before = 0
         for number, (first, last) in enumerate(blocks):
-            with_plus = "+" in text[before:first]
+            with_plus = "+" in run[before:first]
             group = ""
-            for further, until in blocks[number:]:
-                group += text[further:until]
-                if len(group) >= FEWEST_DIGITS:
-                    groups.append(group)
-                    if with_plus:
-                        groups.append(f"+{group}")
+            for start, end in blocks[number:]:
+                group += run[start:end]
+                groups.append(group)
+                if with_plus:
+                    groups.append(f"+{group}")
             before = last
-        leading = text[start : blocks[0][0]]
-        return _Run(start, end, tuple(groups), "+" in leading and text[blocks[0][0]] != "0")
+        first = blocks[0][0]
+        return _Groups(tuple(groups), "+" in run[:first] and run[first] != "0")
 
-    def _value(
-        self, text: str, core: Span, runs: list[_Run] | None, masks: dict[str, int]
-    ) -> Score | None:
+    def _value(self, text: str, runs: list[_Run] | None, masks: dict[str, int]) -> Score | None:
         if runs is None:
-            return self._whole(text, core, ANYWHERE, _Run(0, len(text)))
+            return self._whole(text, ANYWHERE, abroad=False)
         found = False
-        for run in runs:
-            mask = ANYWHERE if not run.groups else 0
-            for group in run.groups:
+        for (groups, abroad), around in runs:
+            mask = ANYWHERE if not groups else 0
+            for group in groups:
                 mask |= masks[group]
-            if not mask:
-                continue
-            if run.start <= core.start and run.end >= core.end:
-                return self._whole(text, core, mask, run)
-            found = found or self._any(self._surrounded(text, run.start, run.end), mask)
+            if around is None:
+                return self._whole(text, mask, abroad) if mask else None
+            found = found or self._any(around, mask)
         return self._found if found else None
 
-    def _whole(self, text: str, core: Span, mask: int, run: _Run) -> Score | None:
+    def _whole(self, text: str, mask: int, abroad: bool) -> Score | None:
         """Of a value that one match may cover: only the first match of a region can."""
-        found = False
+        core, found = core_of(text), False
         if mask & PLUS and any(sign in text for sign in _PLUS_SIGNS):
             match = self._first(text, None)
             if match is not None and match.start <= core.start and match.end >= core.end:
                 return self._covered
             found = match is not None
-        if run.abroad:
+        if abroad:
             return self._found if found or self._ask(text, mask & ~PLUS) else None
         for region, bit in list(self._regions):
             if not mask & bit:
@@ -160,7 +179,7 @@ class PhoneDetector:
         if known is None:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            known = self._remembered[text] = self._ask(text, mask)
+            known = self._remembered[text] = bool(mask) and self._ask(text, mask)
         return known
 
     def _ask(self, text: str, mask: int) -> bool:

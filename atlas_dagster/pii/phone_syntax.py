@@ -25,9 +25,14 @@ class PhoneSyntax:
         """What may stand between two digits."""
         return f"[{self.punctuation}]{{0,4}}"
 
-    def runs(self) -> re.Pattern[str]:
-        """Stretches of text that hold whole matches, in a text without extensions."""
-        return re.compile(rf"[{self.punctuation}{self.leading}\d]+", FLAGS)
+    def digits(self) -> re.Pattern[str]:
+        """Digits as far as one match can reach, first to last, in a text without extensions."""
+        return re.compile(rf"\d(?:[{self.punctuation}{self.leading}\d]*\d)?", FLAGS)
+
+    def signs(self) -> frozenset[str]:
+        """What may stand in a match, before its digits or between them."""
+        signs = re.compile(f"[{self.punctuation}{self.leading}]", FLAGS)
+        return frozenset(signs.findall("".join(map(chr, range(0x10000)))))
 
     def extensions(self) -> re.Pattern[str]:
         """Where a match may go on beyond its run."""

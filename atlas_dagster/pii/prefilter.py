@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from atlas_dagster.pii.detectors import Detector
+from atlas_dagster.pii.detectors import Detector, Score, Settled
 from atlas_dagster.pii.relax import Relaxed, union
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ class Candidates:
     """The values of which one detector finds anything, if any.
 
     It has to be asked about some of them: here are their places in the chunk, and their texts.
-    Those at the ``settled`` places have the score that the detector gives without being asked.
+    What is ``settled``, is a score and the places of the values that have it.
     """
 
     detector: Detector
     places: list[int]
     texts: list[str]
-    settled: list[int]
+    settled: tuple[tuple[Score, list[int]], ...] = ()
 
 
 class Prefilter:
@@ -64,16 +64,33 @@ class Prefilter:
             gate = gates[str(patterns.index(kind(detector.gate)))]
             if not gate.any():
                 continue
-            yield _candidates(detector, frame.filter(gate), kind)
+            passed = frame.filter(gate)
+            if detector.settled is not None and kind is _ascii_of:
+                yield _settled(detector, detector.settled, passed)
+            else:
+                yield Candidates(detector, passed["place"].to_list(), passed["value"].to_list())
 
 
-def _candidates(detector: Detector, passed: pl.DataFrame, kind: _Kind) -> Candidates:
-    settled: list[int] = []
-    if detector.settled is not None and (unless := kind(detector.settled.unless)):
-        doubtful = passed.select(_contains(unless)).to_series()
-        settled = passed.filter(~doubtful)["place"].to_list()
-        passed = passed.filter(doubtful)
-    return Candidates(detector, passed["place"].to_list(), passed["value"].to_list(), settled)
+def _settled(detector: Detector, settled: Settled, passed: pl.DataFrame) -> Candidates:
+    import polars as pl
+
+    value = pl.col("value")
+    may_be_whole = passed.select(value.str.contains(settled.whole)).to_series()
+    parts = passed.filter(~may_be_whole)["place"]
+    passed = passed.filter(may_be_whole)
+    wholes = parts.clear()
+    if settled.first:
+        # Around the first match there may be white space: that has to be asked.
+        is_whole = passed.select(value.str.extract(settled.first, 0) == value).to_series()
+        wholes = passed.filter(is_whole)["place"]
+        passed = passed.filter(~is_whole)
+    part, whole = Score(settled.score), Score(settled.score, settled.score)
+    return Candidates(
+        detector,
+        passed["place"].to_list(),
+        passed["value"].to_list(),
+        ((part, parts.to_list()), (whole, wholes.to_list())),
+    )
 
 
 def _needing(frame: pl.DataFrame, needs: str) -> pl.DataFrame:

@@ -46,8 +46,10 @@ class Relaxed:
     """Patterns in Rust's syntax: for texts of ASCII, and for all others. ``""``: any text.
 
     A text in which one matches holds one of the characters that the class ``…_needs`` names, the
-    rarest such class; ``""``: none is needed. ``exact``: in ASCII it matches in no other texts.
-    ``ascii_whole`` matches at least those texts, of ASCII, that a match covers but for white space.
+    rarest such class; ``""``: none is needed. ``exact``: in texts of ASCII there is a match where
+    the original has one, and nowhere else; and the first match of ``ascii_first`` is the first one
+    of the original: both engines prefer the same of several. ``ascii_whole`` matches at least those
+    texts, of ASCII, that a match covers but for white space.
     """
 
     ascii: str
@@ -56,6 +58,7 @@ class Relaxed:
     wide_needs: str = ""
     exact: bool = False
     ascii_whole: str = ""
+    ascii_first: str = ""
 
 
 ANY_TEXT = Relaxed("", "")
@@ -75,9 +78,11 @@ def relax(engine: Engine, pattern: str, flags: int) -> Relaxed:
     except NotUnderstoodError:
         return ANY_TEXT
     relaxed = relaxed_tree(tree)
+    exact = bool(relaxed.ascii) and not reader.narrows and not _is_cut(_edgeless(tree))
     return replace(
         relaxed,
-        exact=bool(relaxed.ascii) and not reader.narrows and not _is_cut(_edgeless(tree)),
+        exact=exact,
+        ascii_first=_exactly(tree) if exact and not _repeats_nothing(tree) else "",
         ascii_whole=f"^{_WHITE_SPACE}*(?:{_ascii(tree)}){_WHITE_SPACE}*$",
     )
 
@@ -192,6 +197,14 @@ def _ascii(tree: Tree) -> str:
     return _ASCII_PLACES[tree] if isinstance(tree, Place) else _compound(tree, _ascii)
 
 
+def _exactly(tree: Tree) -> str:
+    """Like `_ascii`, with every number of repetitions as it is."""
+    if isinstance(tree, Repeat):
+        most = "" if tree.most is None else tree.most
+        return f"(?:{_exactly(tree.part)}){{{tree.least},{most}}}"
+    return _compound(tree, _exactly) if isinstance(tree, (Sequence, Choice)) else _ascii(tree)
+
+
 def _wide(tree: Tree) -> str:
     """Beyond ASCII, case folding need not be symmetric: what a group matched may be anything."""
     if isinstance(tree, Same):
@@ -206,7 +219,7 @@ def _compound(tree: Sequence | Choice | Repeat, write: Callable[[Tree], str]) ->
         case Sequence(parts):
             return "".join(write(part) for part in parts)
         case Choice(parts):
-            return f"(?:{'|'.join(dict.fromkeys(write(part) for part in parts))})"
+            return f"(?:{'|'.join(dict.fromkeys(map(write, parts)))})"
         case Repeat(part, least, most):
             return f"(?:{write(part)}){_times(least, most)}"
 
@@ -220,6 +233,31 @@ def _is_cut(tree: Tree) -> bool:
             return any(map(_is_cut, parts))
         case _:
             return False
+
+
+def _repeats_nothing(tree: Tree) -> bool:
+    """Whether something is repeated that may be empty: there engines differ."""
+    match tree:
+        case Repeat(part, _, _):
+            return _may_be_empty(part) or _repeats_nothing(part)
+        case Choice(parts) | Sequence(parts):
+            return any(map(_repeats_nothing, parts))
+        case _:
+            return False
+
+
+def _may_be_empty(tree: Tree) -> bool:
+    match tree:
+        case Repeat(part, least, _):
+            return least == 0 or _may_be_empty(part)
+        case Choice(parts):
+            return any(map(_may_be_empty, parts))
+        case Sequence(parts):
+            return all(map(_may_be_empty, parts))
+        case Characters():
+            return False
+        case _:
+            return True
 
 
 def _times(least: int, most: int | None) -> str:

@@ -152,11 +152,10 @@ class Scanner:
 
 
 def _outcomes(candidates: Candidates) -> Iterator[tuple[int, Outcome]]:
-    detector = candidates.detector
-    if detector.settled is not None:
-        for place in candidates.settled:
-            yield place, detector.settled.score
-    yield from zip(candidates.places, detector.scores(candidates.texts), strict=True)
+    for score, places in candidates.settled:
+        yield from ((place, score) for place in places)
+    scores = candidates.detector.scores(candidates.texts)
+    yield from zip(candidates.places, scores, strict=True)
 
 
 def _both(one: Score, other: Score) -> Score:

@@ -18,23 +18,20 @@ class FinalScores:
 
     def __init__(self, context: Sequence[str]) -> None:
         self._context = list(context)
-        self._known: dict[tuple[int, float], float] = {}
+        self._known: dict[tuple[int, Score], Score | None] = {}
 
     def of(self, recognizer: Any, raw: Score) -> Score | None:
         """The scores that Presidio reports; None where it reports no result."""
-        best = self._final(recognizer, raw.best)
-        if not best:
-            return None
-        return Score(best, self._final(recognizer, raw.whole) if raw.whole else 0.0)
-
-    def _final(self, recognizer: Any, score: float) -> float:
-        key = (id(recognizer), score)
+        key = (id(recognizer), raw)
         if key not in self._known:
-            self._known[key] = _asked(recognizer, score, self._context)
+            best, whole = (_asked(recognizer, score, self._context) for score in raw)
+            self._known[key] = Score(best, whole) if best else None
         return self._known[key]
 
 
 def _asked(recognizer: Any, score: float, context: list[str]) -> float:
+    if not score:
+        return 0.0
     from atlas_dagster.pii.recognizers import engine_of
 
     results = engine_of([_echo(recognizer, score)]).analyze(
