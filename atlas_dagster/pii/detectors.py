@@ -11,6 +11,8 @@ from atlas_dagster.pii.alike import stand_ins
 from atlas_dagster.pii.relax import ANY_TEXT, Relaxed, relax
 
 _LONGEST_KNOWN = 64
+_LONGEST_VALIDATED = 10_000
+"""Presidio gives up on a pattern after a minute, which takes a longer text than this."""
 _MOST_KNOWN = 50_000
 
 
@@ -136,6 +138,10 @@ class PatternDetector:
         self._asked.patterns = [copy.copy(pattern)]
         self._stand_ins = None if validates else stand_ins(regex, pattern.regex, flags)
         self._known: dict[str, Outcome] = {}
+        self._pattern_score = float(pattern.score)
+        self._matches: Any = None
+        if validates and has_plain_analyze(recognizer):
+            self._matches = regex.compile(pattern.regex, flags).finditer
         if self.gate.exact and not validates and pattern.score > 0:
             whole, first = self.gate.ascii_whole, self.gate.ascii_first
             if _compiles(whole):
@@ -143,9 +149,35 @@ class PatternDetector:
 
     def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
         """What the recognizer says of each of some values."""
+        if self._matches is not None:
+            return map(self._validated, texts)
         if self._stand_ins is None:
             return (asked(self._asked, text) for text in texts)
         return (self._score(text, self._stand_ins) for text in texts)
+
+    def _validated(self, text: str) -> Outcome:
+        """What `PatternRecognizer.analyze` says, without all that it writes down beside it."""
+        if len(text) > _LONGEST_VALIDATED:
+            return asked(self._asked, text)
+        core = core_of(text)
+        best = whole = 0.0
+        try:
+            for match in self._matches(text):
+                score = self._checked(match[0]) if match[0] else 0.0
+                best = max(best, score)
+                if match.start() <= core.start and match.end() >= core.end:
+                    whole = max(whole, score)
+        except Exception as error:  # noqa: BLE001
+            return Failure(type(error).__name__)
+        return Score(best, whole) if best > 0 else None
+
+    def _checked(self, matched: str) -> float:
+        valid = self.recognizer.validate_result(matched)
+        if self.recognizer.invalidate_result(matched):
+            return 0.0
+        if valid is None:
+            return self._pattern_score
+        return self.recognizer.MAX_SCORE if valid else 0.0
 
     def _score(self, text: str, stand_ins: str) -> Outcome:
         if len(text) > _LONGEST_KNOWN or not text.isascii():
@@ -182,17 +214,24 @@ def _compiles(pattern: str) -> bool:
     return True
 
 
+def has_plain_analyze(recognizer: Any) -> bool:
+    """Whether a recognizer goes through the matches of its patterns as PatternRecognizer does."""
+    from presidio_analyzer import PatternRecognizer
+
+    return type(recognizer).analyze is PatternRecognizer.analyze
+
+
 def detectors_of(recognizer: Any) -> list[Detector]:
     """The detectors that together say what a recognizer says."""
     from presidio_analyzer import PatternRecognizer
     from presidio_analyzer.predefined_recognizers import IbanRecognizer
 
     kind: Any = type(recognizer)
-    if kind.analyze not in (PatternRecognizer.analyze, IbanRecognizer.analyze):
-        return [whole_detector(recognizer)]
     plain: Any = PatternRecognizer
+    if not has_plain_analyze(recognizer) and kind.analyze is not IbanRecognizer.analyze:
+        return [whole_detector(recognizer)]
     validates = (
-        kind.analyze is not plain.analyze
+        not has_plain_analyze(recognizer)
         or kind.validate_result is not plain.validate_result
         or kind.invalidate_result is not plain.invalidate_result
     )

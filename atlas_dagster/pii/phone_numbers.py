@@ -23,13 +23,15 @@ from atlas_dagster.pii.detectors import (
     core_of,
     whole_detector,
 )
-from atlas_dagster.pii.phone_regions import ANYWHERE, PLUS, PhoneRegions
+from atlas_dagster.pii.phone_regions import ANYWHERE, FEWEST_IN_GROUP, PLUS, PhoneRegions
 from atlas_dagster.pii.phone_syntax import FEWEST_DIGITS, PhoneSyntax, phone_syntax
 
 _MOST_REMEMBERED = 200_000
-_BATCH = 5_000
+_BATCH = 20_000
 _MOST_BLOCKS = 8
 _LONGEST_BLOCK = 20
+_NOWHERE = "0"
+"""A group that is valid nowhere, of runs that have no other."""
 _PLUS_SIGNS = "+\uff0b"
 
 
@@ -77,16 +79,24 @@ class PhoneDetector:
         self._covered = Score(recognizer.SCORE, recognizer.SCORE)
         self._remembered: dict[str, bool] = {}
         self._groups: dict[str, _Groups] = {}
+        self._masks: dict[str, int] = {}
 
     def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
         """The scores of some values."""
         for start in range(0, len(texts), _BATCH):
             batch = texts[start : start + _BATCH]
             several = [self._split(text) for text in batch]
-            groups = {group for runs in several for run in runs or () for group in run.groups[0]}
-            masks = self._known.possible(list(groups))
+            self._learn({group for runs in several for run in runs or () for group in run[0][0]})
             for text, runs in zip(batch, several, strict=True):
-                yield self._value(text, runs, masks)
+                yield self._value(text, runs)
+
+    def _learn(self, groups: set[str]) -> None:
+        """Find out where groups can be valid."""
+        if len(self._masks) >= _MOST_REMEMBERED:
+            self._masks.clear()
+        unknown = groups.difference(self._masks)
+        self._masks.update(dict.fromkeys(unknown, 0))
+        self._masks.update(self._known.possible(unknown))
 
     def _split(self, text: str) -> list[_Run] | None:
         """The runs of a text; None where its matches may go beyond them."""
@@ -132,21 +142,22 @@ class PhoneDetector:
             group = ""
             for start, end in blocks[number:]:
                 group += run[start:end]
-                groups.append(group)
-                if with_plus:
-                    groups.append(f"+{group}")
+                if len(group) >= FEWEST_IN_GROUP:
+                    groups.append(group)
+                    if with_plus:
+                        groups.append(f"+{group}")
             before = last
         first = blocks[0][0]
-        return _Groups(tuple(groups), "+" in run[:first] and run[first] != "0")
+        return _Groups(tuple(groups or (_NOWHERE,)), "+" in run[:first] and run[first] != "0")
 
-    def _value(self, text: str, runs: list[_Run] | None, masks: dict[str, int]) -> Score | None:
+    def _value(self, text: str, runs: list[_Run] | None) -> Score | None:
         if runs is None:
             return self._whole(text, ANYWHERE, abroad=False)
         found = False
         for (groups, abroad), around in runs:
             mask = ANYWHERE if not groups else 0
             for group in groups:
-                mask |= masks[group]
+                mask |= self._masks[group]
             if around is None:
                 return self._whole(text, mask, abroad) if mask else None
             found = found or self._any(around, mask)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     _Kind = Callable[[Relaxed], str]
+    _Gates = dict[str, dict[str, list[Detector]]]
+    """By the characters that are needed, and the pattern that has to match, who is asked then."""
 
 _BEYOND_ASCII = r"[\x{80}-\x{10FFFF}]"
 
@@ -37,10 +39,8 @@ class Prefilter:
     """What any of several detectors can find something in."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
-        self._detectors = tuple(detectors)
-        gates = [detector.gate for detector in detectors]
-        self._ascii_needs = union(gate.ascii_needs for gate in gates)
-        self._wide_needs = union(gate.wide_needs for gate in gates)
+        self._ascii = _by_needs(detectors, _ascii_of, _ascii_needs)
+        self._wide = _by_needs(detectors, _wide_of, _wide_needs)
 
     def candidates(self, values: pl.Series) -> Iterator[Candidates]:
         """What each detector has to be asked about, of all values (of any length, none null)."""
@@ -48,27 +48,39 @@ class Prefilter:
 
         frame = pl.DataFrame({"value": values}).with_row_index("place")
         wide = pl.col("value").str.contains(_BEYOND_ASCII)
-        yield from self._of_kind(_needing(frame.filter(~wide), self._ascii_needs), _ascii_of)
-        yield from self._of_kind(_needing(frame.filter(wide), self._wide_needs), _wide_of)
-
-    def _of_kind(self, frame: pl.DataFrame, kind: _Kind) -> Iterator[Candidates]:
-        import polars as pl
-
-        if frame.is_empty():
-            return
-        patterns = list(dict.fromkeys(kind(detector.gate) for detector in self._detectors))
-        gates = frame.select(
-            _contains(pattern).alias(str(number)) for number, pattern in enumerate(patterns)
-        )
-        for detector in self._detectors:
-            gate = gates[str(patterns.index(kind(detector.gate)))]
-            if not gate.any():
-                continue
-            passed = frame.filter(gate)
-            if detector.settled is not None and kind is _ascii_of:
+        for detector, passed in _passing(frame.filter(~wide), self._ascii):
+            if detector.settled is not None:
                 yield _settled(detector, detector.settled, passed)
             else:
                 yield Candidates(detector, passed["place"].to_list(), passed["value"].to_list())
+        for detector, passed in _passing(frame.filter(wide), self._wide):
+            yield Candidates(detector, passed["place"].to_list(), passed["value"].to_list())
+
+
+def _by_needs(detectors: Sequence[Detector], pattern: _Kind, needs: _Kind) -> _Gates:
+    gates: _Gates = {}
+    for detector in detectors:
+        several = gates.setdefault(needs(detector.gate), {})
+        several.setdefault(pattern(detector.gate), []).append(detector)
+    return gates
+
+
+def _passing(frame: pl.DataFrame, gates: _Gates) -> Iterator[tuple[Detector, pl.DataFrame]]:
+    """The values that each detector's gate matches, where there are any.
+
+    First a look at what characters there are: then most patterns need not even be compiled.
+    """
+    if frame.is_empty():
+        return
+    frame = _matching(frame, union(gates))
+    for needs, patterns in gates.items():
+        needing = _matching(frame, needs)
+        if needing.is_empty():
+            continue
+        for pattern, detectors in patterns.items():
+            passed = _matching(needing, pattern)
+            if not passed.is_empty():
+                yield from ((detector, passed) for detector in detectors)
 
 
 def _settled(detector: Detector, settled: Settled, passed: pl.DataFrame) -> Candidates:
@@ -93,14 +105,10 @@ def _settled(detector: Detector, settled: Settled, passed: pl.DataFrame) -> Cand
     )
 
 
-def _needing(frame: pl.DataFrame, needs: str) -> pl.DataFrame:
-    return frame.filter(_contains(needs)) if needs else frame
-
-
-def _contains(pattern: str) -> pl.Expr:
+def _matching(frame: pl.DataFrame, pattern: str) -> pl.DataFrame:
     import polars as pl
 
-    return pl.col("value").str.contains(pattern) if pattern else pl.lit(value=True)
+    return frame.filter(pl.col("value").str.contains(pattern)) if pattern else frame
 
 
 def _ascii_of(relaxed: Relaxed) -> str:
@@ -109,3 +117,11 @@ def _ascii_of(relaxed: Relaxed) -> str:
 
 def _wide_of(relaxed: Relaxed) -> str:
     return relaxed.wide
+
+
+def _ascii_needs(relaxed: Relaxed) -> str:
+    return relaxed.ascii_needs
+
+
+def _wide_needs(relaxed: Relaxed) -> str:
+    return relaxed.wide_needs
