@@ -47,13 +47,21 @@ class Repeat:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """None of these characters stands there: before what follows, or after what precedes."""
+
+    characters: Characters
+    before: bool
+
+
+@dataclass(frozen=True)
 class Same:
     """What a group has matched before, whose tree is ``group``."""
 
     group: Tree
 
 
-Tree: TypeAlias = Characters | Place | Sequence | Choice | Repeat | Same
+Tree: TypeAlias = Characters | Place | Outside | Sequence | Choice | Repeat | Same
 
 NOTHING = Sequence()
 
@@ -80,8 +88,8 @@ _DEEPEST = 50
 class Reader:
     """Reads one pattern. ``engine`` says which characters a class stands for, under ``flags``.
 
-    What a pattern demands of its surroundings (look-around, not a word boundary) is left out of
-    the tree, and a line's start and end stand for a text's too: so the tree matches wherever the
+    What else a pattern demands of its surroundings than that certain characters are not there
+    (look-around, not a word boundary) is left out of the tree, and a line's start and end stand for a text's too: so the tree matches wherever the
     pattern does, and in more places if the pattern ``narrows``. ``pieces`` are all sets of
     characters that it tells apart, with those of its look-around.
     """
@@ -194,8 +202,10 @@ class Reader:
             return self._reference(reference)
         for look in _LOOKS:
             if pattern.startswith(look, at):
-                self._inside(len(look))
+                inside = self._inside(len(look))
                 self.narrows = True
+                if look in ("(?<!", "(?!") and isinstance(inside, Characters):
+                    return Outside(inside, before=look == "(?<!")
                 return NOTHING
         for opening in ("(?:", "(?>"):
             if pattern.startswith(opening, at):

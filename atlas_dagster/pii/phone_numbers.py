@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import string
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -24,14 +25,16 @@ from atlas_dagster.pii.detectors import (
     whole_detector,
 )
 from atlas_dagster.pii.phone_regions import ANYWHERE, FEWEST_IN_GROUP, PLUS, PhoneRegions
-from atlas_dagster.pii.phone_syntax import FEWEST_DIGITS, PhoneSyntax, phone_syntax
+from atlas_dagster.pii.phone_syntax import PhoneSyntax, phone_syntax
 
-_MOST_REMEMBERED = 200_000
-_BATCH = 20_000
+_MOST_REMEMBERED = 50_000
+_BATCH = 2_000
 _MOST_BLOCKS = 8
 _LONGEST_BLOCK = 20
 _NOWHERE = "0"
 """A group that is valid nowhere, of runs that have no other."""
+_LETTERS = dict.fromkeys(string.ascii_letters, "a")
+"""They are all the same to the matcher, next to a number."""
 _PLUS_SIGNS = "+\uff0b"
 
 
@@ -50,6 +53,7 @@ class _Run(NamedTuple):
     """A stretch of text, up to a digit, that holds whole matches. ``around``: with what the matcher
     looks at around it; None where the run is the whole value."""
 
+    text: str
     groups: _Groups
     around: str | None
 
@@ -80,15 +84,19 @@ class PhoneDetector:
         self._remembered: dict[str, bool] = {}
         self._groups: dict[str, _Groups] = {}
         self._masks: dict[str, int] = {}
+        self._nowhere: set[str] = set()
+        self._may_go_beyond = syntax.letters_or_extension()
 
     def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
         """The scores of some values."""
+        import polars as pl
+
         for start in range(0, len(texts), _BATCH):
             batch = texts[start : start + _BATCH]
-            several = [self._split(text) for text in batch]
-            self._learn({group for runs in several for run in runs or () for group in run[0][0]})
-            for text, runs in zip(batch, several, strict=True):
-                yield self._value(text, runs)
+            beyond = pl.Series("text", batch, dtype=pl.String).str.contains(self._may_go_beyond)
+            several = list(map(self._split, batch, beyond))
+            self._learn({group for runs in several for run in runs or () for group in run[1][0]})
+            yield from map(self._value, batch, several)
 
     def _learn(self, groups: set[str]) -> None:
         """Find out where groups can be valid."""
@@ -98,33 +106,37 @@ class PhoneDetector:
         self._masks.update(dict.fromkeys(unknown, 0))
         self._masks.update(self._known.possible(unknown))
 
-    def _split(self, text: str) -> list[_Run] | None:
+    def _split(self, text: str, may_go_beyond: bool) -> list[_Run] | None:
         """The runs of a text; None where its matches may go beyond them."""
-        if len(text) > self._longest or self._extensions.search(text):
+        if len(text) > self._longest or (may_go_beyond and self._extensions.search(text)):
             return None
         core = core_of(text)
         runs: list[_Run] = []
         for found in self._digits.finditer(text):
             start, end = found.span()
-            if end - start < FEWEST_DIGITS:
+            if end - start < FEWEST_IN_GROUP and not may_go_beyond:
                 continue
             while start and text[start - 1] in self._signs:
                 start -= 1
             run = text[start:end]
-            around = None
-            if start > core.start or end < core.end:
-                around = self._surrounded(text, start, end)
-                if self._remembered.get(around) is False:
-                    continue
-            groups = self._groups.get(run)
-            if groups is None:
-                if len(self._groups) >= _MOST_REMEMBERED:
-                    self._groups.clear()
-                groups = self._groups[run] = self._grouped(run)
-            runs.append(_Run(groups, around))
+            if run in self._nowhere:
+                continue
+            if start <= core.start and end >= core.end:
+                return [_Run(run, self._groups_of(run), None)]
+            if run.isdigit() and _touches_letters(text, start, end):
+                continue
+            around = self._surrounded(text, start, end)
+            if self._remembered.get(around) is not False:
+                runs.append(_Run(run, self._groups.get(run) or self._grouped(run), around))
         return runs
 
     def _grouped(self, run: str) -> _Groups:
+        if len(self._groups) >= _MOST_REMEMBERED:
+            self._groups.clear()
+        groups = self._groups[run] = self._groups_of(run)
+        return groups
+
+    def _groups_of(self, run: str) -> _Groups:
         if run.isascii() and run.isdigit() and len(run) <= _LONGEST_BLOCK:
             return _Groups((run,))
         blocks = [block.span() for block in self._block.finditer(run)]
@@ -154,12 +166,17 @@ class PhoneDetector:
         if runs is None:
             return self._whole(text, ANYWHERE, abroad=False)
         found = False
-        for (groups, abroad), around in runs:
+        for run, (groups, abroad), around in runs:
             mask = ANYWHERE if not groups else 0
             for group in groups:
                 mask |= self._masks[group]
+            if not mask:
+                if len(self._nowhere) >= _MOST_REMEMBERED:
+                    self._nowhere.clear()
+                self._nowhere.add(run)
+                continue
             if around is None:
-                return self._whole(text, mask, abroad) if mask else None
+                return self._whole(text, mask, abroad)
             found = found or self._any(around, mask)
         return self._found if found else None
 
@@ -190,7 +207,7 @@ class PhoneDetector:
         if known is None:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            known = self._remembered[text] = bool(mask) and self._ask(text, mask)
+            known = self._remembered[text] = self._ask(text, mask)
         return known
 
     def _ask(self, text: str, mask: int) -> bool:
@@ -217,11 +234,13 @@ class PhoneDetector:
         before, after = text[start - 1 : start] if start else "", text[end : end + 1]
         if after == ":" and self._time.match(text, end):
             after = ":00"
-        return f"{_letter(before)}{text[start:end]}{_letter(after)}"
+        run = text[start:end]
+        return f"{_LETTERS.get(before, before)}{run}{_LETTERS.get(after, after)}"
 
 
-def _letter(around: str) -> str:
-    return "a" if around.isascii() and around.isalpha() else around
+def _touches_letters(text: str, start: int, end: int) -> bool:
+    """Whether a Latin letter stands beside digits: the matcher has them then for no number."""
+    return (start > 0 and text[start - 1] in _LETTERS) or text[end : end + 1] in _LETTERS
 
 
 def phone_detector(recognizer: Any) -> Detector:

@@ -45,8 +45,15 @@ class PhoneSyntax:
     def gate(self) -> Relaxed:
         """What is in every text with a valid number: enough digits, or what may count as some."""
         digits = rf"\d(?:{self.gap}\d){{{FEWEST_DIGITS - 1}}}"
-        others = rf"\d(?:{self.extension})|x{self.gap}\d|\d{self.gap}x"
-        return any_of((relax(re, digits, FLAGS), relax(re, others, FLAGS)))
+        return any_of((relax(re, digits, FLAGS), relax(re, self._others, FLAGS)))
+
+    def letters_or_extension(self) -> str:
+        """For Rust: what is in every text in which a number may hold more than digits and signs."""
+        return relax(re, self._others, FLAGS).wide
+
+    @property
+    def _others(self) -> str:
+        return rf"\d(?:{self.extension})|x{self.gap}\d|\d{self.gap}x"
 
 
 def phone_syntax() -> PhoneSyntax | None:

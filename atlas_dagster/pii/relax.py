@@ -13,11 +13,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from atlas_dagster.pii.characters import ASCII_END, Characters, Engine, Range
+from atlas_dagster.pii.characters import ASCII_END, BEYOND_ASCII, Characters, Engine, Range
 from atlas_dagster.pii.pattern_tree import (
     NOTHING,
     Choice,
     NotUnderstoodError,
+    Outside,
     Place,
     Reader,
     Repeat,
@@ -78,19 +79,20 @@ def relax(engine: Engine, pattern: str, flags: int) -> Relaxed:
     except NotUnderstoodError:
         return ANY_TEXT
     relaxed = relaxed_tree(tree)
+    bare = _without_conditions(tree, boundaries=True)
     exact = bool(relaxed.ascii) and not reader.narrows and not _is_cut(_edgeless(tree))
     return replace(
         relaxed,
         exact=exact,
         ascii_first=_exactly(tree) if exact and not _repeats_nothing(tree) else "",
-        ascii_whole=f"^{_WHITE_SPACE}*(?:{_ascii(tree)}){_WHITE_SPACE}*$",
+        ascii_whole=f"^{_WHITE_SPACE}*(?:{_ascii(bare)}){_WHITE_SPACE}*$",
     )
 
 
 def relaxed_tree(tree: Tree) -> Relaxed:
     """What has a match in every text in which the tree has one."""
-    ascii_tree = _edgeless(tree)
-    wide_tree = _edgeless(_without_boundaries(tree))
+    ascii_tree = _edgeless(_without_conditions(_edged(tree), boundaries=True))
+    wide_tree = _edgeless(_without_conditions(tree, boundaries=False))
     needed = _needed(tree)
     return Relaxed(
         _ascii(ascii_tree),
@@ -174,16 +176,37 @@ def _frequency(characters: Characters) -> int:
     return letters + len(characters.ascii) + 30 * (ord(" ") in characters.ascii)
 
 
-def _without_boundaries(tree: Tree) -> Tree:
+def _edged(tree: Tree) -> Tree:
+    """What must not stand before or after all of it, as what may stand there instead."""
+    if not isinstance(tree, Sequence) or len(tree.parts) < 2:
+        return tree
+    first, *middle, last = tree.parts
+    if isinstance(first, Outside) and first.before:
+        first = Choice((Place.LINE_START, _others(first.characters)))
+    if isinstance(last, Outside) and not last.before:
+        last = Choice((_others(last.characters), Place.LINE_END))
+    return Sequence((first, *middle, last))
+
+
+def _others(characters: Characters) -> Characters:
+    return Characters(frozenset(range(ASCII_END)) - characters.ascii, BEYOND_ASCII)
+
+
+def _without_conditions(tree: Tree, boundaries: bool) -> Tree:
+    """Without what must not stand somewhere, and without word boundaries unless they are kept."""
     match tree:
-        case Place.WORD_BOUNDARY:
+        case Outside():
             return NOTHING
+        case Place.WORD_BOUNDARY:
+            return tree if boundaries else NOTHING
         case Repeat(part, least, most):
-            return Repeat(_without_boundaries(part), least, most)
+            return Repeat(_without_conditions(part, boundaries), least, most)
         case Choice(parts):
-            return Choice(tuple(_without_boundaries(part) for part in parts))
+            return Choice(tuple(_without_conditions(part, boundaries) for part in parts))
         case Sequence(parts):
-            return Sequence(tuple(_without_boundaries(part) for part in parts))
+            return Sequence(tuple(_without_conditions(part, boundaries) for part in parts))
+        case Same(group):
+            return Same(_without_conditions(group, boundaries))
         case _:
             return tree
 
@@ -202,7 +225,7 @@ def _exactly(tree: Tree) -> str:
     if isinstance(tree, Repeat):
         most = "" if tree.most is None else tree.most
         return f"(?:{_exactly(tree.part)}){{{tree.least},{most}}}"
-    return _compound(tree, _exactly) if isinstance(tree, (Sequence, Choice)) else _ascii(tree)
+    return _compound(tree, _exactly) if isinstance(tree, Sequence | Choice) else _ascii(tree)
 
 
 def _wide(tree: Tree) -> str:
@@ -214,7 +237,7 @@ def _wide(tree: Tree) -> str:
     return _WIDE_PLACES[tree] if isinstance(tree, Place) else _compound(tree, _wide)
 
 
-def _compound(tree: Sequence | Choice | Repeat, write: Callable[[Tree], str]) -> str:
+def _compound(tree: Tree, write: Callable[[Tree], str]) -> str:
     match tree:
         case Sequence(parts):
             return "".join(write(part) for part in parts)
@@ -222,6 +245,8 @@ def _compound(tree: Sequence | Choice | Repeat, write: Callable[[Tree], str]) ->
             return f"(?:{'|'.join(dict.fromkeys(map(write, parts)))})"
         case Repeat(part, least, most):
             return f"(?:{write(part)}){_times(least, most)}"
+        case _:
+            raise AssertionError(tree)
 
 
 def _is_cut(tree: Tree) -> bool:
