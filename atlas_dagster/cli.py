@@ -12,6 +12,7 @@ import click
 from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
+from atlas_dagster.cli_pii import pii
 from atlas_dagster.cli_refresh import refresh, refresh_if_set
 from atlas_dagster.cli_retention import retention
 from atlas_dagster.cli_snapshot import snapshot
@@ -75,6 +76,7 @@ atlas.add_command(refresh)
 atlas.add_command(state)
 atlas.add_command(snapshot)
 atlas.add_command(retention)
+atlas.add_command(pii)
 atlas.add_command(webhook)
 
 

@@ -41,8 +41,9 @@ class StreamPolicy:
     key: str | None = field(default=None, repr=False, compare=False)
 
     def action(self, path: Sequence[str]) -> Action:
-        """What is done to a field."""
-        return next((f.action for f in self.fields if f.path == tuple(path)), Action.KEEP)
+        """What is done to a field: to itself, or to a field that it is a part of."""
+        within = (f.action for f in self.fields if f.path == tuple(path[: len(f.path)]))
+        return next(within, Action.KEEP)
 
     @property
     def hashes(self) -> bool:

@@ -1,0 +1,95 @@
+"""`atlas pii`: the personal data that was found, in all streams."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from atlas_dagster.airbyte.snapshot import served_slugs
+from atlas_dagster.cli_streams import aligned, chosen_streams, counted, known_streams
+from atlas_dagster.names import layer_table
+from atlas_dagster.pii.report import ReportedField, StreamReport, report_stream
+from atlas_dagster.rules import load_rules
+from atlas_dagster.settings import load_settings
+from atlas_dagster.warehouse import connect, migrate, resolve_url
+
+_HEADER = (
+    *("stream", "field", "entity", "kind", "share", "confidence"),
+    *("first day", "last day", "policy", "named"),
+)
+
+
+@click.group()
+def pii() -> None:
+    """Personal data: what scans have found."""
+
+
+@pii.command()
+@click.argument("stream", metavar="[CONNECTION[/STREAM]]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, an object a stream.")
+def report(stream: str | None, *, as_json: bool) -> None:
+    """Fields with personal data, and what chart does with it. Default: of all streams.
+
+    share: of the field's values, how many hold it; policy: what chart was built with, - where there
+    is no chart; named: whether a rule in config/atlas.yaml names the field or the entity.
+    """
+    settings = load_settings()
+    rules = load_rules(settings, served_slugs(settings))
+    with connect(resolve_url(settings), application="atlas pii") as warehouse:
+        migrate(warehouse)
+        reports = [
+            report_stream(
+                warehouse,
+                f"{connection}/{name}",
+                layer_table(connection, name),
+                rules.stream(connection, name).pii,
+            )
+            for connection, name in chosen_streams(known_streams(warehouse), stream)
+        ]
+    if as_json:
+        click.echo(json.dumps([_json(found) for found in reports], indent=2, default=str))
+        return
+    for line in _lines(reports):
+        click.echo(line)
+
+
+def _lines(reports: Sequence[StreamReport]) -> Iterator[str]:
+    rows = [(found.label, *_cells(field)) for found in reports for field in found.fields]
+    if rows:
+        yield from aligned([_HEADER, *rows], right=(4, 5))
+    else:
+        yield "no personal data was found"
+    for found in reports:
+        if missed := found.unscanned:
+            span = f"{missed.first} to {missed.last}" if missed.days > 1 else str(missed.first)
+            days, versions = counted(missed.days, "day"), counted(missed.rows, "record version")
+            yield f"{found.label}: never scanned: {days}, {span}, {versions}"
+
+
+def _cells(field: ReportedField) -> tuple[str, ...]:
+    return (
+        field.name,
+        field.entity,
+        field.kind,
+        f"{field.share:.1%}",
+        f"{field.confidence:.2f}",
+        str(field.first_day),
+        str(field.last_day),
+        field.policy.value if field.policy else "-",
+        "yes" if field.is_named else "no",
+    )
+
+
+def _json(found: StreamReport) -> dict[str, Any]:
+    return {
+        "stream": found.label,
+        "fields": [
+            {**asdict(field), "policy": field.policy.value if field.policy else None}
+            for field in found.fields
+        ],
+        "never_scanned": asdict(found.unscanned) if found.unscanned else None,
+    }
