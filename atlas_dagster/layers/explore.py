@@ -12,6 +12,7 @@ from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.layers.days import readable_day
+from atlas_dagster.layers.erased import rows_not_erased
 from atlas_dagster.layers.landing_source import LandingSource, find_landing, landed_rows
 from atlas_dagster.layers.layer_tables import RowCount, add_rows, start_table
 from atlas_dagster.layers.tombstones import (
@@ -59,6 +60,7 @@ def load_explore(
 ) -> ExploreResult:
     """Take every landed row that explore does not hold yet, whatever day it belongs to.
 
+    What was erased does not come back, unless it was extracted anew since.
     Where the destination removes the rows that a source deletes, a tombstone is added for each, as
     long as no larger share of the keys than ``most_vanishing`` is gone. One transaction. Raises
     WarehouseError where the stream has no landing table, or where that table lacks Airbyte's
@@ -90,7 +92,7 @@ def _load_new(
     since: int | None,
     most_vanishing: float,
 ) -> Mapping[date, int]:
-    landed = landed_rows(source, run_id, since)
+    landed = rows_not_erased(connection, stream, landed_rows(source, run_id, since))
     rows = rows_not_dropped(stream, landed, _dropped_before(connection, stream))
     if not _loses_rows(stream, source):
         return _days(connection, insert_new(stream, rows, None))
@@ -112,15 +114,16 @@ def _first_load(
     connection: PgConnection, stream: Stream, source: LandingSource, run_id: str
 ) -> dict[date, int]:
     """Make the table out of all landed rows, and constrain it afterwards: far cheaper that way."""
+    rows = rows_not_erased(connection, stream, landed_rows(source, run_id, None))
     try:
         with connection.transaction():
-            connection.execute(create_table_from(stream, landed_rows(source, run_id, None)))
+            connection.execute(create_table_from(stream, rows))
             connection.execute(constrain_table(stream))
     except psycopg.errors.UniqueViolation:  # landing repeats a raw id: let the constraint decide
         empty = landed_rows(source, run_id, since=NO_ROW)
         connection.execute(create_table_from(stream, empty))
         connection.execute(constrain_table(stream))
-        connection.execute(insert_new(stream, landed_rows(source, run_id, None), None))
+        connection.execute(insert_new(stream, rows, None))
     connection.execute(create_day_index(stream))
     connection.execute(
         sql.SQL("analyze {} (_airbyte_raw_id, _atlas_partition)").format(_explore(stream))
