@@ -88,6 +88,28 @@ def build_chart(
     )
 
 
+def replace_versions(
+    connection: PgConnection,
+    stream: Stream,
+    rules: HistoryRules,
+    raw_ids: sql.Composable,
+    versions: sql.Composable | None,
+    run_id: str,
+) -> None:
+    """Type some record versions of chart again, or take them out of it.
+
+    In a transaction that holds chart's lock. ``raw_ids`` are those of chart that go; ``versions``
+    what comes in their place, policed already.
+    """
+    change = -connection.execute(chart_sql.delete_versions(stream, raw_ids)).rowcount
+    if versions is not None:
+        rows = chart_sql.typed_rows(
+            stream, rules, versions, sql.SQL("true"), run_id, connection.info.server_version
+        )
+        change += connection.execute(chart_sql.insert_rows(stream, rows)).rowcount
+    add_rows(connection, chart_table(stream), RowCount(change, None))
+
+
 def _add_versions(
     connection: PgConnection,
     stream: Stream,

@@ -204,9 +204,11 @@ def typed_rows(
     )
 
 
-def explored(stream: Stream, policy: StreamPolicy) -> sql.Composable:
-    """SQL: the record versions of explore, as a policy leaves them."""
-    table = _explore(stream)
+def explored(
+    stream: Stream, policy: StreamPolicy, table: sql.Composable | None = None
+) -> sql.Composable:
+    """SQL: the record versions of explore, or of a table like it, as a policy leaves them."""
+    table = table or _explore(stream)
     if not policy.fields:
         return table
     return sql.SQL(
@@ -231,18 +233,6 @@ def keep_forgotten_versions(
     Their data is what chart made of it: the columns that are ``present``, and what did not fit,
     as a policy leaves that.
     """
-    columns = [column for column in stream.columns if column.layer in present]
-    data = sql.SQL(" || ").join(
-        [
-            *(
-                sql.SQL("jsonb_build_object({}::text, chart.{})").format(
-                    sql.Literal(column.name), sql.Identifier(column.layer)
-                )
-                for column in columns
-            ),
-            sql.SQL("coalesce(chart._atlas_errors, '{}')"),
-        ]
-    )
     return sql.SQL(
         """
         create temporary table forgotten_version on commit drop as
@@ -260,11 +250,32 @@ def keep_forgotten_versions(
         )
         """
     ).format(
-        data=data,
+        data=charted_data(stream, present),
         policed=policed_data(sql.SQL("charted.data"), policy),
         chart=_chart(stream),
         explore=_explore(stream),
     )
+
+
+def charted_data(stream: Stream, present: Container[str]) -> sql.Composable:
+    """SQL: what chart has of a record version: the columns that are ``present``, and misfits."""
+    columns = [column for column in stream.columns if column.layer in present]
+    return sql.SQL(" || ").join(
+        [
+            *(
+                sql.SQL("jsonb_build_object({}::text, chart.{})").format(
+                    sql.Literal(column.name), sql.Identifier(column.layer)
+                )
+                for column in columns
+            ),
+            sql.SQL("coalesce(chart._atlas_errors, '{}')"),
+        ]
+    )
+
+
+def delete_versions(stream: Stream, raw_ids: sql.Composable) -> sql.Composed:
+    """SQL: delete the rows of some record versions."""
+    return sql.SQL("delete from {} where _airbyte_raw_id in {}").format(_chart(stream), raw_ids)
 
 
 def explored_and_forgotten(stream: Stream, policy: StreamPolicy) -> sql.Composed:

@@ -68,6 +68,11 @@ def stream_policy(fields: Iterable[FieldPolicy], key: str | None) -> StreamPolic
     if key is None:
         names = ", ".join(field_name(f.path) for f in policy.fields if f.action is Action.HASH)
         raise ConfigError(f"ATLAS_PII_HASH_KEY: not set, and the policy hashes {names}")
+    return keyed_policy(policy, key)
+
+
+def keyed_policy(policy: StreamPolicy, key: str) -> StreamPolicy:
+    """The policy with a key to hash with."""
     digest = hmac.new(key.encode(), b"atlas", hashlib.sha256).hexdigest()[:16]
     return replace(policy, key_digest=digest, key=key)
 

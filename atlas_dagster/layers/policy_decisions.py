@@ -54,7 +54,7 @@ def decide_stream(
     A part of the natural ``key`` for which nobody chose is hashed where others would be changed:
     keys must stay apart. Raises ConfigError where a field is to be hashed and ``secret`` is None.
     """
-    named = {_named_path(stream, name): name for name in rules.columns}
+    named = {named_path(stream, name): name for name in rules.columns}
     paths = sorted({*found, *named})
     fields = tuple(
         _decide(path, named.get(path) or field_name(path), key, rules, found.get(path, ()))
@@ -81,6 +81,6 @@ def _keeping_apart(decision: Decision) -> Decision:
     return Decision(Action.HASH, is_expected=False) if changes else decision
 
 
-def _named_path(stream: Stream, name: str) -> Path:
+def named_path(stream: Stream, name: str) -> Path:
     """The path of a rule's field; a column may have dots in its name."""
     return (name,) if stream.column(name) else field_path(name)

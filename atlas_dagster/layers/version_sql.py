@@ -27,7 +27,7 @@ _TAKES_ANY = (ColumnType.TEXT, ColumnType.JSONB)
 
 
 def natural_key(stream: Stream, rules: HistoryRules, server_version: int) -> sql.Composable:
-    """The key as text, NULL where a part of it is; a very long one is cut, its md5 behind it."""
+    """The key as text, NULL where a part of it is."""
     if not rules.key:
         return _whole_record_key(stream, server_version)
     parts = [
@@ -38,6 +38,11 @@ def natural_key(stream: Stream, rules: HistoryRules, server_version: int) -> sql
         key = sql.SQL("case when num_nulls({0}) = 0 then jsonb_build_array({0})::text end").format(
             sql.SQL(", ").join(parts)
         )
+    return bounded_key(key)
+
+
+def bounded_key(key: sql.Composable) -> sql.Composable:
+    """A key that an index can hold: a very long one is cut, its md5 behind it."""
     return sql.SQL(
         """case
                     when octet_length({key}) <= {longest} then {key}
