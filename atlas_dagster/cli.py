@@ -17,6 +17,7 @@ from atlas_dagster.cli_refresh import refresh, refresh_if_set
 from atlas_dagster.cli_retention import retention
 from atlas_dagster.cli_snapshot import snapshot
 from atlas_dagster.cli_state import state
+from atlas_dagster.cli_subject import subject
 from atlas_dagster.cli_webhook import webhook
 from atlas_dagster.errors import AtlasError, ConfigError
 from atlas_dagster.settings import Settings, load_settings
@@ -77,6 +78,7 @@ atlas.add_command(state)
 atlas.add_command(snapshot)
 atlas.add_command(retention)
 atlas.add_command(pii)
+atlas.add_command(subject)
 atlas.add_command(webhook)
 
 
