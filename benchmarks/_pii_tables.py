@@ -61,17 +61,18 @@ class Maker:
         }
 
     def mixed(self, number: int) -> Record:
-        """Twelve text columns of a shop."""
+        """Orders of a shop, twelve text columns: 20,000 customers, 5,000 products."""
+        customer, product = self._random.randrange(20_000), self._random.randrange(5_000)
         return {
-            "order_number": f"ORD-{self._digits(7)}",
-            "customer_id": self._uuid(),
+            "order_number": f"ORD-{1_000_000 + number}",
+            "customer_id": self._uuid(customer),
             "status": self._one_of(["open", "paid", "sent", "returned"]),
-            "sku": f"{self._one_of(_SYLLABLES).upper()}-{self._digits(4)}",
-            "product_name": f"{self._name()} {self._one_of(_WORDS)} {self._random.randint(1, 99)}",
-            "price": f"{self._random.randint(100, 99999) / 100:.2f}",
+            "sku": f"{_SYLLABLES[product % 24].upper()}-{product:04d}",
+            "product_name": f"{_SYLLABLES[product % 23].title()} {_WORDS[product % 16]} {product}",
+            "price": f"{product % 700}.{product % 100:02d}",
             "currency": self._one_of(["EUR", "USD", "DKK"]),
             "ordered_at": self._timestamp(),
-            "client_ip": self._ip(),
+            "client_ip": ".".join(str(customer * prime % 254) for prime in (7, 13, 101, 241)),
             "referrer": f"https://www.{self._one_of(_SYLLABLES)}shop.com/{self._one_of(_WORDS)}",
             "comment": self._comment(),
             "version": f"v{number % 9}.{number % 31}.{self._random.randint(0, 9)}",
@@ -86,8 +87,8 @@ class Maker:
             "card": "4" + self._digits(15),
             "ssn": f"{self._digits(3)}-{self._digits(2)}-{self._digits(4)}",
             "iban": f"DE{self._digits(20)}",
-            "ip": self._ip(),
-            "uuid": self._uuid(),
+            "ip": ".".join(str(self._random.randint(1, 254)) for _ in range(4)),
+            "uuid": self._uuid(number),
             "number": self._digits(10),
             "epoch": str(1_700_000_000_000 + self._random.randint(0, 9_999_999_999)),
             "moment": self._timestamp(),
@@ -131,11 +132,8 @@ class Maker:
             "+00:00"
         )
 
-    def _ip(self) -> str:
-        return ".".join(str(self._random.randint(1, 254)) for _ in range(4))
-
-    def _uuid(self) -> str:
-        bits = f"{self._random.getrandbits(128):032x}"
+    def _uuid(self, number: int) -> str:
+        bits = f"{random.Random(number).getrandbits(128):032x}"
         return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
 
 

@@ -25,11 +25,12 @@ _SMALLEST_SPILL = 4096
 
 @dataclass
 class _Counted:
-    """The values of one field: frames in memory, and where parts of it lie in the file."""
+    """The values of one field: as they came, counted, and where parts of them lie in the file."""
 
-    frames: list[pl.DataFrame] = field(default_factory=list["pl.DataFrame"])
+    came: list[pl.Series] = field(default_factory=list["pl.Series"])
+    came_size: int = 0
+    counted: pl.DataFrame | None = None
     size: int = 0
-    merged_size: int = 0
     on_disk: dict[int, list[tuple[int, int]]] = field(
         default_factory=dict[int, list[tuple[int, int]]]
     )
@@ -70,59 +71,71 @@ class DistinctValues:
         """Count some values of a field."""
         import polars as pl
 
-        frame = pl.Series("value", values, dtype=pl.String).value_counts(name="count")
+        series = pl.Series("value", values, dtype=pl.String)
         counted = self._fields.setdefault(path, _Counted())
-        size = int(frame.estimated_size())
-        counted.frames.append(frame)
-        counted.size += size
+        size = int(series.estimated_size())
+        counted.came.append(series)
+        counted.came_size += size
         self._held += size
-        if counted.size > 2 * counted.merged_size + CHUNK_BYTES:
-            self._merge(counted)
-        while self._held > self._memory and self._spill_largest():
+        if counted.came_size > counted.size + CHUNK_BYTES:
+            self._count(counted)
+        while self._held > self._memory and self._shrink_largest():
             pass
 
     def take(self, paths: Iterable[Path]) -> Generator[pl.DataFrame]:
         """The values of fields that are one in the end, in chunks, each value once; they are gone
         afterwards."""
         several = [self._fields.pop(path) for path in paths]
+        for counted in several:
+            self._count(counted)
         if not any(counted.on_disk for counted in several):
-            frames = [frame for counted in several for frame in counted.frames]
             self._held -= sum(counted.size for counted in several)
+            frames = [counted.counted for counted in several if counted.counted is not None]
             del several
-            yield from _chunks(_merged(frames))
+            yield from _chunks(_added(frames))
             return
         for counted in several:
             self._spill(counted)
         for part in range(_PARTS):
             places = [place for counted in several for place in counted.on_disk.get(part, ())]
             if places:
-                yield from _chunks(_merged([self._read(*place) for place in places]))
+                yield from _chunks(_added([self._read(*place) for place in places]))
 
-    def _merge(self, counted: _Counted) -> None:
-        merged = _merged(counted.frames)
-        self._held -= counted.size
-        counted.frames = [merged]
-        counted.size = counted.merged_size = int(merged.estimated_size())
+    def _count(self, counted: _Counted) -> None:
+        import polars as pl
+
+        if not counted.came:
+            return
+        new = pl.concat(counted.came).value_counts(name="count")
+        frames = [new] if counted.counted is None else [counted.counted, new]
+        self._held -= counted.size + counted.came_size
+        counted.came, counted.came_size = [], 0
+        counted.counted = _added(frames)
+        counted.size = int(counted.counted.estimated_size())
         self._held += counted.size
 
-    def _spill_largest(self) -> bool:
-        largest = max(self._fields.values(), key=lambda counted: counted.size)
-        if largest.size < _SMALLEST_SPILL:
+    def _shrink_largest(self) -> bool:
+        """Count what came of a field, or put it on disk if that has been done; whether it helps."""
+        largest = max(self._fields.values(), key=lambda one: one.size + one.came_size)
+        if largest.size + largest.came_size < _SMALLEST_SPILL:
             return False
-        self._spill(largest)
+        if largest.came_size > largest.size:
+            self._count(largest)
+        else:
+            self._spill(largest)
         return True
 
     def _spill(self, counted: _Counted) -> None:
         import polars as pl
 
-        if not counted.frames:
+        self._count(counted)
+        if counted.counted is None:
             return
-        self._merge(counted)
-        frame = counted.frames[0].with_columns(part=pl.col("value").hash(0) % _PARTS)
+        frame = counted.counted.with_columns(part=pl.col("value").hash(0) % _PARTS)
         for (part,), rows in frame.partition_by("part", as_dict=True, include_key=False).items():
             counted.on_disk.setdefault(int(part), []).append(self._write(rows))
         self._held -= counted.size
-        counted.frames, counted.size, counted.merged_size = [], 0, 0
+        counted.counted, counted.size = None, 0
 
     def _write(self, frame: pl.DataFrame) -> tuple[int, int]:
         if self._file is None:
@@ -139,7 +152,7 @@ class DistinctValues:
         return pl.read_ipc_stream(io.BytesIO(self._file.read(length)))
 
 
-def _merged(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def _added(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     import polars as pl
 
     if len(frames) == 1:

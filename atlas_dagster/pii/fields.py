@@ -64,17 +64,27 @@ class FieldSorter:
         self.fields: list[Field] = []
         self.maps: set[Path] = set()
         self._root = Field((), self)
+        self._keys: tuple[str, ...] = ()
+        self._columns: list[Field] = []
         # Fractions stay the text they are: a float would lose digits.
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(float_hook=str).decode
 
     def add(self, document: bytes) -> None:
         """Sort the values of a document, which is JSON and an object."""
         try:
-            decoded = self._decode(document)
+            decoded: dict[str, Any] = self._decode(document)
         except (RecursionError, msgspec.MsgspecError):  # too deep, or a number too long
             self._sort_tokens(document.decode())
-        else:
-            _sort_object(decoded, self._root, DEEPEST)
+            return
+        keys = tuple(decoded)
+        if keys != self._keys:  # most records have the columns that the one before had
+            self._keys = keys
+            self._columns = [self._root.below[key] for key in keys]
+        for column, value in zip(self._columns, decoded.values(), strict=True):
+            if type(value) is str:
+                column.append(value)
+            else:
+                _sort_value(value, column, DEEPEST - 1)
 
     def take(self) -> Iterator[tuple[Path, list[str]]]:
         """The path of each field that values have come for since the last time, and these."""
@@ -123,33 +133,25 @@ def _whole(path: Path, maps: set[Path]) -> Path:
     return whole
 
 
-def _sort_object(entries: dict[str, Any], field: Field, depth: int) -> None:
-    below = field.below
-    for key, value in entries.items():
-        kind = type(value)
-        if kind is str:
-            below[key].append(value)
-        elif kind is int:
-            below[key].append(_integer(value))
-        elif kind is dict or kind is list:
-            _sort_nested(value, below[key], depth - 1)
-
-
-def _sort_nested(value: Any, field: Field, depth: int) -> None:
-    if depth == 0:
+def _sort_value(value: Any, field: Field, depth: int) -> None:
+    """Put a value into its field, or what is in it into those below; so deep they may be."""
+    kind = type(value)
+    if kind is str:
+        field.append(value)
+    elif kind is int:
+        field.append(_integer(value))
+    elif kind is not dict and kind is not list:
+        return
+    elif depth == 0:
         field.extend(_all_values(value))
-    elif type(value) is dict:
-        _sort_object(value, field, depth)
+    elif kind is dict:
+        below = field.below
+        for key, item in value.items():
+            _sort_value(item, below[key], depth - 1)
     else:
         each = field.below[ANY_INDEX]
         for item in value:
-            kind = type(item)
-            if kind is str:
-                each.append(item)
-            elif kind is int:
-                each.append(_integer(item))
-            elif kind is dict or kind is list:
-                _sort_nested(item, each, depth - 1)
+            _sort_value(item, each, depth - 1)
 
 
 def _all_values(value: Any) -> Iterator[str]:

@@ -56,13 +56,13 @@ class ValueShape:
     decimal: float = 0.0
     """A number with a fraction: a sign or none, ASCII digits, one point or comma, digits."""
     uuid: float = 0.0
-    """8-4-4-4-12 hexadecimal digits, or 32 without hyphens."""
+    """8-4-4-4-12 hexadecimal digits, or 32 without hyphens, a decimal one among them."""
     iso_timestamp: float = 0.0
     """A date as 2026-11-23, with or without a time of day after it."""
     hex: float = 0.0
     """At least 8 hexadecimal digits, a letter and a decimal one among them, and nothing else."""
     words: float = 0.0
-    """The mean number of words, over rows: pieces between white space. No share."""
+    """The mean number of words, over rows: one more than there are spaces. No share."""
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,13 @@ class Prefilter:
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._ascii = _by_needs(detectors, _ascii_of, _ascii_needs)
         self._wide = _by_needs(detectors, _wide_of, _wide_needs)
+        self._any = union([union(self._ascii), _BEYOND_ASCII])
 
     def candidates(self, values: pl.Series) -> Iterator[Candidates]:
         """What each detector has to be asked about, of all values (of any length, none null)."""
         import polars as pl
 
-        frame = pl.DataFrame({"value": values}).with_row_index("place")
+        frame = _matching(pl.DataFrame({"value": values}).with_row_index("place"), self._any)
         wide = pl.col("value").str.contains(_BEYOND_ASCII)
         for detector, passed in _passing(frame.filter(~wide), self._ascii):
             if detector.settled is not None:

@@ -10,7 +10,7 @@ from atlas_dagster.pii.findings import ValueShape
 if TYPE_CHECKING:
     import polars as pl
 
-_PATTERNS = {
+_PATTERNS = {  # each asks for a digit
     "digits": r"^[0-9 +\-.,/()]*[0-9][0-9 +\-.,/()]*$",
     "integers_only": r"^[0-9]+$",
     "uuid": r"^(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32})$",
@@ -35,16 +35,21 @@ class ShapeCount:
         if chunk.is_empty():
             return
         core, count = pl.col("core"), pl.col("count").cast(pl.Int64)
-        held = {name: core.str.contains(pattern) for name, pattern in _PATTERNS.items()}
-        held["hex"] &= core.str.len_bytes() >= _SHORTEST_HEX
-        sums = chunk.with_columns(core=pl.col("value").str.strip_chars()).select(
+        values = chunk.with_columns(core=pl.col("value").str.strip_chars())
+        spaces = core.str.count_matches(" ", literal=True)
+        sums = values.select(
             rows=count.sum(),
             characters=(pl.col("value").str.len_chars() * count).sum(),
-            words=((core.str.count_matches(r"\s+") + (core != "").cast(pl.Int64)) * count).sum(),
-            **{name: count.filter(where).sum() for name, where in held.items()},
+            words=((spaces + (core != "")) * count).sum(),
         )
-        self.values += chunk.height
         self._sums.update(sums.row(0, named=True))
+        held = {name: core.str.contains(pattern) for name, pattern in _PATTERNS.items()}
+        held["hex"] &= core.str.len_bytes() >= _SHORTEST_HEX
+        with_digits = values.filter(core.str.contains("[0-9]")).select(
+            **{name: count.filter(where).sum() for name, where in held.items()}
+        )
+        self._sums.update(with_digits.row(0, named=True))
+        self.values += chunk.height
         self.rows = self._sums["rows"]
 
     @property

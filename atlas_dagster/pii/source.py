@@ -17,12 +17,13 @@ from atlas_dagster.catalog import Stream
 from atlas_dagster.pii.distinct import DistinctValues
 from atlas_dagster.pii.extract_sql import copy_records
 from atlas_dagster.pii.fields import FieldSorter, Path, whole_paths
+from atlas_dagster.pii.read_ahead import read_ahead
 from atlas_dagster.warehouse import PgConnection
 
 if TYPE_CHECKING:
     import polars as pl
 
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -72,26 +73,17 @@ def _read(
     sorter: FieldSorter,
     values: DistinctValues,
 ) -> int:
-    records = held = 0
+    records = 0
     with connection.cursor() as cursor, cursor.copy(copy_records(stream, days)) as copy:
-        for row in copy:
-            # JSON has no control characters: all that COPY escapes in it are backslashes.
-            document = bytes(row)
-            if b"\\" in document:
-                document = document.replace(b"\\\\", b"\\")
-            sorter.add(document)
-            records += 1
-            held += len(document)
-            if held > BATCH_BYTES:
-                _count(sorter, values)
-                held = 0
-    _count(sorter, values)
+        with read_ahead(copy, BATCH_BYTES) as batches:
+            for batch in batches:
+                for row in batch:
+                    # JSON has no control characters: all that COPY escapes in it are backslashes.
+                    sorter.add(row.replace(b"\\\\", b"\\") if b"\\" in row else row)
+                records += len(batch)
+                for path, values_of_field in sorter.take():
+                    values.add(path, values_of_field)
     return records
-
-
-def _count(sorter: FieldSorter, values: DistinctValues) -> None:
-    for path, some in sorter.take():
-        values.add(path, some)
 
 
 def _fields(whole: dict[Path, Path], values: DistinctValues) -> Iterator[FieldValues]:
