@@ -14,8 +14,12 @@ from atlas_dagster.warehouse import PgConnection
 
 Record = dict[str, Any]
 
-_SYLLABLES = "an be cor da el fi gar ho in jo ka lu mar ne or pe ri sa to ul va wen".split()
-_WORDS = "the order was late and our team will send a new box to your office next week".split()
+_SYLLABLES = """
+    an be cor da el fi gar ho in jo ka lu mar ne or pe ri sa to ul va wen
+""".split()  # noqa: SIM905
+_WORDS = """
+    the order was late and our team will send a new box to your office next week
+""".split()  # noqa: SIM905
 _LANGUAGES = ["English", "Portuguese", "Japanese", "Swahili", "Danish", "German", "Hindi"]
 _PHONES = ("+1-({a})-{b}-{c}", "1-{a}-{b}-{c}", "({a}) {b}-{c}", "{a}.{b}.{c}", "{a}-{b}-{c}")
 
@@ -39,7 +43,7 @@ class Maker:
             "name": f"{self._name()} {self._name()}",
             "title": self._one_of(["Mr.", "Mrs.", "Miss", "Dr.", "M.A.", "Sir"]),
             "age": self._random.randint(18, 65),
-            "email": f"{self._name().lower()}{self._random.randint(1900, 2099)}+{number}@example.com",
+            "email": f"{self._name().lower()}{self._digits(4)}+{number}@example.com",
             "telephone": self._phone(),
             "gender": self._one_of(["Male", "Female", "Other"]),
             "language": self._one_of(_LANGUAGES),
@@ -67,8 +71,8 @@ class Maker:
             "order_number": f"ORD-{1_000_000 + number}",
             "customer_id": self._uuid(customer),
             "status": self._one_of(["open", "paid", "sent", "returned"]),
-            "sku": f"{_SYLLABLES[product % 24].upper()}-{product:04d}",
-            "product_name": f"{_SYLLABLES[product % 23].title()} {_WORDS[product % 16]} {product}",
+            "sku": f"{_SYLLABLES[product % 22].upper()}-{product:04d}",
+            "product_name": f"{_SYLLABLES[product % 22].title()} {_WORDS[product % 16]} {product}",
             "price": f"{product % 700}.{product % 100:02d}",
             "currency": self._one_of(["EUR", "USD", "DKK"]),
             "ordered_at": self._timestamp(),
@@ -108,7 +112,9 @@ class Maker:
         return "".join(self._random.choices(_SYLLABLES, k=3)).title()
 
     def _sentence(self) -> str:
-        return f"{self._name()} {' '.join(self._random.choices(_WORDS, k=self._random.randint(2, 5)))}"
+        return (
+            f"{self._name()} {' '.join(self._random.choices(_WORDS, k=self._random.randint(2, 5)))}"
+        )
 
     def _comment(self) -> str:
         sentence = " ".join(self._random.choices(_WORDS, k=self._random.randint(4, 20)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from atlas_dagster.pii.alike import stand_ins
 from atlas_dagster.pii.relax import ANY_TEXT, Relaxed, relax
@@ -226,7 +226,7 @@ def detectors_of(recognizer: Any) -> list[Detector]:
     from presidio_analyzer import PatternRecognizer
     from presidio_analyzer.predefined_recognizers import IbanRecognizer
 
-    kind: Any = type(recognizer)
+    kind = cast("Any", type(recognizer))
     plain: Any = PatternRecognizer
     if not has_plain_analyze(recognizer) and kind.analyze is not IbanRecognizer.analyze:
         return [whole_detector(recognizer)]

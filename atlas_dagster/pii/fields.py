@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -135,7 +135,7 @@ def _whole(path: Path, maps: set[Path]) -> Path:
 
 def _sort_value(value: Any, field: Field, depth: int) -> None:
     """Put a value into its field, or what is in it into those below; so deep they may be."""
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind is str:
         field.append(value)
     elif kind is int:
@@ -160,9 +160,9 @@ def _all_values(value: Any) -> Iterator[str]:
     while left:
         one = left.pop()
         if isinstance(one, dict):
-            left.extend(one.values())
+            left.extend(cast("dict[str, Any]", one).values())
         elif isinstance(one, list):
-            left.extend(one)
+            left.extend(cast("list[Any]", one))
         elif isinstance(one, str):
             yield one
         elif isinstance(one, int) and not isinstance(one, bool):

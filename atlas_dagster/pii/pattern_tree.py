@@ -88,10 +88,10 @@ _DEEPEST = 50
 class Reader:
     """Reads one pattern. ``engine`` says which characters a class stands for, under ``flags``.
 
-    What else a pattern demands of its surroundings than that certain characters are not there
-    (look-around, not a word boundary) is left out of the tree, and a line's start and end stand for a text's too: so the tree matches wherever the
-    pattern does, and in more places if the pattern ``narrows``. ``pieces`` are all sets of
-    characters that it tells apart, with those of its look-around.
+    What a pattern demands of its surroundings is left out of the tree, but for word boundaries, and
+    for characters that must not stand there; a line's start and end stand for a text's too. So the
+    tree matches wherever the pattern does, and in more places if the pattern ``narrows``.
+    ``pieces`` are all sets of characters that it tells apart, with those of its look-around.
     """
 
     def __init__(

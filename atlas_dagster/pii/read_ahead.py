@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from queue import Queue
 from threading import Event, Thread
+from typing import Any
 
 _BATCHES_AHEAD = 2
 
@@ -14,12 +15,10 @@ _Batch = list[bytes] | BaseException | None
 
 
 @contextmanager
-def read_ahead(
-    rows: Iterable[bytes | memoryview], batch_bytes: int
-) -> Generator[Iterator[list[bytes]]]:
-    """Batches of rows of about so many bytes, read by a thread of its own.
+def read_ahead(rows: Iterable[Any], batch_bytes: int) -> Generator[Iterator[list[bytes]]]:
+    """Batches of rows (what bytes can be made of), of about so many bytes.
 
-    That has ended when the block has, whether all rows were taken or not. Raises what reading
+    A thread reads them, which has ended when the block has, whether all rows were taken or not. Raises what reading
     raised.
     """
     batches: Queue[_Batch] = Queue(_BATCHES_AHEAD)
@@ -35,9 +34,7 @@ def read_ahead(
             thread.join(0.01)
 
 
-def _read(
-    rows: Iterable[bytes | memoryview], batch_bytes: int, batches: Queue[_Batch], stopped: Event
-) -> None:
+def _read(rows: Iterable[Any], batch_bytes: int, batches: Queue[_Batch], stopped: Event) -> None:
     batch: list[bytes] = []
     size = 0
     try:

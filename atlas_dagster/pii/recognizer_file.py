@@ -27,7 +27,7 @@ _COMMON = (
 )
 _CUSTOM = (*_COMMON, "patterns", "deny_list", "deny_list_score")
 _PATTERN = ("name", "regex", "score")
-_NOT_FOR_FILES = ("self", "patterns", "kwargs")
+_NOT_FOR_FILES = ("patterns", "kwargs")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _predefined(node: Node, entry: Mapping[str, Node], flags: int) -> Any:
     if not issubclass(found, (PatternRecognizer, PhoneRecognizer)):
         raise named.error("runs a model or asks a service; only recognizers of patterns are run")
     if isinstance(node.value, Mapping):
-        parameters = inspect.signature(found.__init__).parameters
+        parameters = inspect.signature(cast("Any", found)).parameters
         taken = [parameter for parameter in parameters if parameter not in _NOT_FOR_FILES]
         node.keys(*dict.fromkeys((*_COMMON, "class_name", *taken)))
     return _made(node, entry, flags, "predefined")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.pii.detectors import Detector, detectors_of
@@ -57,7 +57,8 @@ def load_recognizers(file: Path) -> tuple[Any, ...]:
     own = read_recognizers(file)
     registry = RecognizerRegistry(supported_languages=[LANGUAGE])
     registry.load_predefined_recognizers(languages=[LANGUAGE], nlp_engine=_no_language_model())
-    kept = [one for one in registry.recognizers if type(one).__name__ not in own.replaced]
+    predefined = cast("list[Any]", registry.recognizers)
+    kept = [one for one in predefined if type(one).__name__ not in own.replaced]
     recognizers = (*kept, *own.recognizers)
     if not recognizers:
         raise ConfigError(f"{file}: no recognizer is left; enable one")

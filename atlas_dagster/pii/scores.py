@@ -34,9 +34,7 @@ def _asked(recognizer: Any, score: float, context: list[str]) -> float:
         return 0.0
     from atlas_dagster.pii.recognizers import engine_of
 
-    results = engine_of([_echo(recognizer, score)]).analyze(
-        "x", language=LANGUAGE, context=context
-    )
+    results = engine_of([_echo(recognizer, score)]).analyze("x", language=LANGUAGE, context=context)
     return max((float(result.score) for result in results), default=0.0)
 
 

@@ -74,15 +74,18 @@ def _read(
     values: DistinctValues,
 ) -> int:
     records = 0
-    with connection.cursor() as cursor, cursor.copy(copy_records(stream, days)) as copy:
-        with read_ahead(copy, BATCH_BYTES) as batches:
-            for batch in batches:
-                for row in batch:
-                    # JSON has no control characters: all that COPY escapes in it are backslashes.
-                    sorter.add(row.replace(b"\\\\", b"\\") if b"\\" in row else row)
-                records += len(batch)
-                for path, values_of_field in sorter.take():
-                    values.add(path, values_of_field)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(copy_records(stream, days)) as copy,
+        read_ahead(copy, BATCH_BYTES) as batches,
+    ):
+        for batch in batches:
+            for row in batch:
+                # JSON has no control characters: all that COPY escapes in it are backslashes.
+                sorter.add(row.replace(b"\\\\", b"\\") if b"\\" in row else row)
+            records += len(batch)
+            for path, some in sorter.take():
+                values.add(path, some)
     return records
 
 

@@ -20,8 +20,8 @@ recognizers:
 
 def every_recognizer(file: Path) -> Path:
     """A file that enables every recognizer of patterns that Presidio has."""
-    from presidio_analyzer import PatternRecognizer
     import presidio_analyzer.predefined_recognizers as predefined
+    from presidio_analyzer import PatternRecognizer
 
     names = sorted(
         name

@@ -1,10 +1,11 @@
-"""Values that a scan may stumble over: random, adversarial, and made from the patterns themselves."""
+"""Values that a scan may stumble over: random, adversarial, and made from the patterns."""
 
 from __future__ import annotations
 
 import random
 import string
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import regex
@@ -16,8 +17,10 @@ from atlas_dagster.pii.pattern_tree import (
     Reader,
     Repeat,
     Same,
-    Sequence as Row,
     Tree,
+)
+from atlas_dagster.pii.pattern_tree import (
+    Sequence as Row,
 )
 
 REAL = [
@@ -212,7 +215,5 @@ class Values:
 def _trees(recognizers: Sequence[Any]) -> Iterator[Tree]:
     for recognizer in recognizers:
         for pattern in getattr(recognizer, "patterns", ()):
-            try:
+            with suppress(NotUnderstoodError):
                 yield Reader(regex, pattern.regex, int(recognizer.global_regex_flags)).read()
-            except NotUnderstoodError:
-                continue
