@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -116,7 +117,7 @@ def _read(values: Sequence[str], keys: Sequence[str]) -> Wanted:
 def _ask() -> str:
     """A value that stands neither in the shell's history nor in the list of processes."""
     if sys.stdin.isatty():
-        return str(click.prompt("value", hide_input=True, err=True))
+        return getpass.getpass("value: ", stream=sys.stderr)
     return click.get_text_stream("stdin").readline().rstrip("\r\n")
 
 
