@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
 
 from atlas_dagster.errors import AirbyteError, AirbyteUnavailableError
+from atlas_dagster.http_retries import DEFAULT_RETRIES, Retries, kind, retry_after
 from atlas_dagster.settings import AirbyteServer
 
 TOKEN_LIFE = 0.8  # the part of a token's life after which a new one is asked for
@@ -24,33 +21,6 @@ LONGEST_REASON = 300  # characters
 MOST_AT_ONCE = 16
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Retries:
-    """How often a request is sent at most, and how long it is waited between.
-
-    The wait is random between half and all of ``first_seconds`` doubled each time, up to
-    ``most_seconds``; where the server names one (Retry-After), it is that one, unless it is longer
-    than ``patience_seconds``: then the request has failed.
-    """
-
-    most: int = 5
-    first_seconds: float = 0.5
-    most_seconds: float = 15.0
-    patience_seconds: float = 120.0
-
-    def wait(self, failed: int, named: float | None) -> float | None:
-        """Seconds to wait after so many failures; None: no more tries."""
-        if failed >= self.most or (named is not None and named > self.patience_seconds):
-            return None
-        if named is not None:
-            return named
-        longest = min(self.most_seconds, self.first_seconds * 2 ** (failed - 1))
-        return longest * random.uniform(0.5, 1.0)
-
-
-DEFAULT_RETRIES = Retries()
 
 
 class AirbyteHttp:
@@ -132,7 +102,7 @@ class AirbyteHttp:
                 if not _is_passing(response):
                     return response
                 failed += 1
-                named = _retry_after(response)
+                named = retry_after(response)
                 again = may_repeat or response.status_code == 429
                 wait = self._retries.wait(failed, named) if again else None
                 if wait is None:
@@ -176,7 +146,7 @@ class AirbyteHttp:
             if not _is_passing(response):
                 break
             failed += 1
-            wait = self._retries.wait(failed, _retry_after(response))
+            wait = self._retries.wait(failed, retry_after(response))
             if wait is None:
                 raise AirbyteUnavailableError(_refusal("POST", url, response), response.status_code)
             self._sleep(wait)
@@ -209,7 +179,7 @@ class AirbyteHttp:
         with contextlib.suppress(ValueError):  # what is no JSON is told of below
             answer = response.json()
         if not isinstance(answer, dict):
-            raise AirbyteError(f"{url} answered with {_kind(response)}: {self._is_url_right(url)}")
+            raise AirbyteError(f"{url} answered with {kind(response)}: {self._is_url_right(url)}")
         return cast("Json", answer)
 
     def _unauthorized(self) -> str:
@@ -230,17 +200,6 @@ class AirbyteHttp:
 
 def _is_passing(response: httpx.Response) -> bool:
     return response.status_code == 429 or response.status_code >= 500
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the server asks to wait: it names a number, or a date."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdigit():
-        return float(text)
-    with contextlib.suppress(ValueError, TypeError):
-        date = parsedate_to_datetime(text)
-        return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
-    return None
 
 
 def _silence(url: str, error: httpx.HTTPError) -> str:
@@ -269,10 +228,3 @@ def _reason(response: httpx.Response) -> str:
         if isinstance(text, str) and text:
             return f": {' '.join(text.split())[:LONGEST_REASON]}"
     return ""
-
-
-def _kind(response: httpx.Response) -> str:
-    if 300 <= response.status_code < 400:
-        return f"a redirect ({response.status_code})"
-    text = response.text.lstrip()[:1]
-    return "HTML, not JSON" if text == "<" else "what is no JSON object"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
-from atlas_dagster.airbyte.http import DEFAULT_RETRIES, MOST_AT_ONCE, AirbyteHttp, Json, Retries
+from atlas_dagster.airbyte.http import MOST_AT_ONCE, AirbyteHttp, Json
 from atlas_dagster.airbyte.server import AirbyteApi
 from atlas_dagster.airbyte.snapshot import (
     Snapshot,
@@ -23,6 +23,7 @@ from atlas_dagster.airbyte.snapshot import (
 from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.config import load_connections
 from atlas_dagster.errors import AirbyteError, AirbyteUnavailableError, AtlasError, ConfigError
+from atlas_dagster.http_retries import DEFAULT_RETRIES, Retries
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
 

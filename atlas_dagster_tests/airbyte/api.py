@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from atlas_dagster.airbyte.http import DEFAULT_RETRIES, AirbyteHttp, Retries
+from atlas_dagster.airbyte.http import AirbyteHttp
 from atlas_dagster.airbyte.server import AirbyteApi
+from atlas_dagster.http_retries import DEFAULT_RETRIES, Retries
 from atlas_dagster.settings import AirbyteServer
 from atlas_dagster_tests.airbyte_server.double import AirbyteDouble
 

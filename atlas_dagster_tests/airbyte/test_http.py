@@ -11,8 +11,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from atlas_dagster.airbyte.http import Retries
 from atlas_dagster.errors import AirbyteError, AirbyteUnavailableError
+from atlas_dagster.http_retries import Retries
 from atlas_dagster_tests.airbyte.api import open_api, open_http
 from atlas_dagster_tests.airbyte_server import answers
 from atlas_dagster_tests.airbyte_server.double import (

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from atlas_dagster.airbyte.http import DEFAULT_RETRIES, Retries
 from atlas_dagster.airbyte.refresh import fetch_workspace, refresh
 from atlas_dagster.airbyte.snapshot import (
     Snapshot,
@@ -21,6 +20,7 @@ from atlas_dagster.airbyte.snapshot import (
 )
 from atlas_dagster.catalog import Connection
 from atlas_dagster.errors import AirbyteError, ConfigError
+from atlas_dagster.http_retries import DEFAULT_RETRIES, Retries
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.airbyte.api import environment, open_api

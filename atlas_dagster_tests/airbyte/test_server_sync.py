@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_dagster.airbyte.http import Retries
 from atlas_dagster.airbyte.server import AirbyteApi
 from atlas_dagster.airbyte.server_sync import Follower, follow, start_or_adopt
 from atlas_dagster.errors import AirbyteError, AirbyteUnavailableError, BusyError
+from atlas_dagster.http_retries import Retries
 from atlas_dagster_tests.airbyte.api import open_api
 from atlas_dagster_tests.airbyte_server import answers
 from atlas_dagster_tests.airbyte_server.double import (
