@@ -17,6 +17,7 @@ from psycopg import sql
 from atlas_dagster import embedded_postgres
 from atlas_dagster.warehouse import PgConnection, connect, migrate
 from atlas_dagster_tests.airbyte_server.double import AirbyteDouble, running_double
+from atlas_dagster_tests.qalita_server import double as qalita
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +85,13 @@ def warehouse(warehouse_url: str) -> Iterator[PgConnection]:
 def airbyte_server() -> Iterator[AirbyteDouble]:
     """An Airbyte server with an empty workspace."""
     with running_double() as double:
+        yield double
+
+
+@pytest.fixture
+def qalita_server() -> Iterator[qalita.QalitaDouble]:
+    """A QALITA platform with nothing in it."""
+    with qalita.running_double() as double:
         yield double
 
 
