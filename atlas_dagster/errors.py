@@ -37,3 +37,32 @@ class AirbyteError(AtlasError):
 
 class AirbyteUnavailableError(AirbyteError):
     """Airbyte did not answer, or not in time: the same request may work later."""
+
+
+class QalitaError(AtlasError):
+    """QALITA refused a request; ``status`` is that of HTTP, ``request_id`` what QALITA calls it."""
+
+    def __init__(self, text: str, status: int | None = None, request_id: str | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.request_id = request_id
+
+
+class QalitaUnavailableError(QalitaError):
+    """QALITA did not answer as it should: the same request may work later.
+
+    ``in_doubt``: it may have carried it out. ``silent``: it gave no answer at all.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        *,
+        in_doubt: bool = False,
+        silent: bool = False,
+    ) -> None:
+        super().__init__(text, status, request_id)
+        self.in_doubt = in_doubt
+        self.silent = silent

@@ -106,7 +106,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         data_dir=_path(env, "ATLAS_DATA_DIR", project_dir / ".atlas", project_dir),
         warehouse_url=_postgres_url(env, "ATLAS_WAREHOUSE_URL"),
         dagster_url=_postgres_url(env, "ATLAS_DAGSTER_URL"),
-        heartbeat_seconds=_positive_number(env, "ATLAS_CONNECTOR_HEARTBEAT_SECONDS", 3600.0),
+        heartbeat_seconds=positive_number(env, "ATLAS_CONNECTOR_HEARTBEAT_SECONDS", 3600.0),
         airbyte=_airbyte_server(env),
         pii_spacy_model=_spacy_model(env, "ATLAS_PII_SPACY_MODEL", project_dir),
         pii_hash_key=_secret(env, "ATLAS_PII_HASH_KEY"),
@@ -151,8 +151,8 @@ def _airbyte_server(env: Mapping[str, str]) -> AirbyteServer | None:
         return None
     if not workspace_id:
         raise ConfigError("AIRBYTE_WORKSPACE_ID: not set, and a URL of Airbyte is")
-    client = _pair(env, "AIRBYTE_CLIENT_ID", "AIRBYTE_CLIENT_SECRET")
-    user = _pair(env, "AIRBYTE_USERNAME", "AIRBYTE_PASSWORD")
+    client = pair(env, "AIRBYTE_CLIENT_ID", "AIRBYTE_CLIENT_SECRET")
+    user = pair(env, "AIRBYTE_USERNAME", "AIRBYTE_PASSWORD")
     if client and user:
         raise ConfigError("AIRBYTE_CLIENT_ID and AIRBYTE_USERNAME are both set; keep one of them")
     if not (rest or configuration) and not client:
@@ -170,10 +170,10 @@ def _airbyte_server(env: Mapping[str, str]) -> AirbyteServer | None:
         name=name,
         secret=secret,
         uses_tokens=client is not None,
-        reattaches=_switch(env, "ATLAS_AIRBYTE_REATTACH", default=True),
-        poll_seconds=_positive_number(env, "ATLAS_AIRBYTE_POLL_SECONDS", 10.0),
-        request_seconds=_positive_number(env, "ATLAS_AIRBYTE_REQUEST_SECONDS", 30.0),
-        refresh_seconds=_positive_number(env, "ATLAS_AIRBYTE_REFRESH_SECONDS", 300.0),
+        reattaches=switch(env, "ATLAS_AIRBYTE_REATTACH", default=True),
+        poll_seconds=positive_number(env, "ATLAS_AIRBYTE_POLL_SECONDS", 10.0),
+        request_seconds=positive_number(env, "ATLAS_AIRBYTE_REQUEST_SECONDS", 30.0),
+        refresh_seconds=positive_number(env, "ATLAS_AIRBYTE_REFRESH_SECONDS", 300.0),
     )
 
 
@@ -185,8 +185,8 @@ def _webserver_url(env: Mapping[str, str]) -> str | None:
     return _http_url(env, name, "", None)
 
 
-def _pair(env: Mapping[str, str], name: str, secret: str) -> tuple[str, str] | None:
-    """Two variables of which both are set or none."""
+def pair(env: Mapping[str, str], name: str, secret: str) -> tuple[str, str] | None:
+    """Two variables of which both are set or none; raises ConfigError naming the one missing."""
     values = env.get(name), env.get(secret)
     if values[0] and values[1]:
         return values[0], values[1]
@@ -208,7 +208,8 @@ def _http_url(env: Mapping[str, str], name: str, default: str, other: str | None
     return value.rstrip("/")
 
 
-def _switch(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+def switch(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """A variable that is true or false; raises ConfigError naming it."""
     value = env.get(name)
     if not value:
         return default
@@ -273,7 +274,8 @@ def _whole_number(env: Mapping[str, str], name: str, default: int, allowed: rang
     return number
 
 
-def _positive_number(env: Mapping[str, str], name: str, default: float) -> float:
+def positive_number(env: Mapping[str, str], name: str, default: float) -> float:
+    """A variable that is a number above 0; raises ConfigError naming it."""
     value = env.get(name)
     if not value:
         return default

@@ -1,0 +1,1 @@
+"""QALITA: what is published to the platform, and its API."""
