@@ -100,15 +100,28 @@ def read_yaml(path: Path) -> Node:
 
     Raises ConfigError where it is not valid YAML, has a key twice, or holds what JSON cannot.
     """
+    file, text = read_text(path)
+    return parse_yaml(file, text or "")
+
+
+def read_text(path: Path) -> tuple[str, str | None]:
+    """A file as the operator knows it, and its text; None where it is missing.
+
+    Raises ConfigError where it cannot be read.
+    """
     file = _shown(path)
     try:
-        text = path.read_text("utf-8")
+        return file, path.read_text("utf-8")
     except FileNotFoundError:
-        return Node(file, "", 1, None)
+        return file, None
     except OSError as error:
         raise ConfigError(f"{file}: not readable: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not valid UTF-8 at byte {error.start}") from None
+
+
+def parse_yaml(file: str, text: str) -> Node:
+    """The text of a file as `read_yaml` reads it."""
     try:
         composer: Any = YAML(typ="rt", pure=True)
         root: Any = composer.compose(text)

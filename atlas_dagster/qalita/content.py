@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -15,11 +16,18 @@ Scope = Mapping[str, Any]
 """``{"perimeter": …, "value": …}``, with ``parent_scope`` where it is within another."""
 
 
-class Kind(str, Enum):
-    """What is uploaded, in the order of QALITA's own client; the metrics end with the marker."""
+SOURCE = "${source}"
+"""The source's name in scopes and schemas: it is known when a delivery is sent."""
 
-    RECOMMENDATIONS = "recommendations"
+MARKER = "dagster_event"
+"""The last of the metrics of a delivery: its value is the delivery's key."""
+
+
+class Kind(str, Enum):
+    """What is uploaded, in the order in which it is."""
+
     SCHEMAS = "schemas"
+    RECOMMENDATIONS = "recommendations"
     METRICS = "metrics"
 
 
@@ -41,7 +49,7 @@ class Perimeter(str, Enum):
 
 
 def scope(perimeter: Perimeter, value: str, parent: Scope | None = None) -> Json:
-    """A scope as the platform writes it."""
+    """A scope as the platform writes it; SOURCE stands for the name that the source has there."""
     within: Json = {} if parent is None else {"parent_scope": dict(parent)}
     return {"perimeter": perimeter.value, "value": value, **within}
 
@@ -78,21 +86,48 @@ class Content:
     metrics: Sequence[Json] = ()
     recommendations: Sequence[Json] = ()
 
-    def items(self, kind: Kind) -> Sequence[Json]:
-        """The items of one kind."""
+    def items(self, kind: Kind, source_name: str, key: str) -> list[Json]:
+        """The items of one kind, as they are sent to a source; metrics with the marker."""
         found: Sequence[Json] = getattr(self, kind.value)
-        return found
+        if kind is Kind.METRICS and found:
+            where = scope(Perimeter.DATASET, SOURCE)
+            found = [*found, {"key": MARKER, "value": key, "scope": where}]
+        return [_named(item, source_name) for item in found]
 
 
-def identity(item: Mapping[str, Any], fields: Iterable[str]) -> bytes:
-    """An item by some of its fields, the same for the JSON that it was and that QALITA stored.
+_IDENTITY = {
+    Kind.SCHEMAS: ("key", "value", "scope"),
+    Kind.RECOMMENDATIONS: ("content", "type", "scope", "level"),
+    Kind.METRICS: ("key", "scope"),
+}
 
-    The platform stores values as texts, so ``5`` is ``"5"`` here.
+
+def identity(kind: Kind, item: Mapping[str, Any]) -> bytes:
+    """What makes two items one, the same for the JSON that was sent and that QALITA answers.
+
+    The platform stores values as texts, so ``5`` is ``"5"``, and may show what is absent as null.
     """
-    return msgspec.json.encode([_plain(item.get(name)) for name in fields], order="sorted")
+    return msgspec.json.encode([_plain(item.get(name)) for name in _IDENTITY[kind]], order="sorted")
+
+
+def digest(items: Sequence[Json]) -> str:
+    """SHA-256 of items, whatever their order."""
+    encoded = sorted(msgspec.json.encode(item, order="sorted") for item in items)
+    return hashlib.sha256(b"\n".join(encoded)).hexdigest()
+
+
+def _named(value: Any, source_name: str) -> Any:
+    """A piece of an item with the source's name where SOURCE stands."""
+    if isinstance(value, dict):
+        pairs = cast("Json", value).items()
+        return {name: _named(item, source_name) for name, item in pairs}
+    return source_name if value == SOURCE else value
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        pairs = cast("Json", value).items()
+        return {name: _plain(item) for name, item in pairs if item is not None}
     return str(_stored(value)) if isinstance(value, (int, float)) else value
 
 

@@ -67,6 +67,7 @@ class QalitaHttp:
         self._expires_at: float | None = None
         self._token_lock = threading.Lock()
         self._ends_at: float | None = None
+        self._before_write: Callable[[], None] | None = None
         self._client = httpx.Client(
             base_url=server.base_url,
             timeout=server.request_seconds,
@@ -88,6 +89,15 @@ class QalitaHttp:
         finally:
             self._ends_at = before
 
+    @contextmanager
+    def before_writes(self, do: Callable[[], None]) -> Generator[None]:
+        """Do something before each request that may not be repeated, for a block."""
+        self._before_write = do
+        try:
+            yield
+        finally:
+            self._before_write = None
+
     def send(self, call: Call) -> httpx.Response:
         """Send a request; returns the answer, whose status is 2xx.
 
@@ -98,6 +108,8 @@ class QalitaHttp:
         renewed = doubtful = False
         while True:
             token = self._current_token()
+            if self._before_write is not None and not call.may_repeat:
+                self._before_write()
             try:
                 response = self._exchange(call, token)
             except httpx.HTTPError as error:
