@@ -16,13 +16,14 @@ create table pipeline.qalita_delivery (
     request_id text,  -- what QALITA called the request that it refused
     target jsonb,  -- where it was sent last: what is in doubt is looked up there
     job_id bigint,  -- QALITA's, where it is known
+    arrived text[] not null default '{}',  -- what is known to be there, with the job
     written_at timestamptz not null default now(),
     touched_at timestamptz,  -- when something of it was about to be sent last
     ended_at timestamptz
 );
 
-create index qalita_delivery_waiting on pipeline.qalita_delivery
-    (connection_id, connection, stream, delivery_id) where state in ('open', 'in_doubt');
+create index qalita_delivery_waiting on pipeline.qalita_delivery (delivery_id)
+    where state in ('open', 'in_doubt');
 
 create index qalita_delivery_parked on pipeline.qalita_delivery (delivery_id) where state = 'parked';
 

@@ -89,7 +89,7 @@ class Content:
     def items(self, kind: Kind, source_name: str, key: str) -> list[Json]:
         """The items of one kind, as they are sent to a source; metrics with the marker."""
         found: Sequence[Json] = getattr(self, kind.value)
-        if kind is Kind.METRICS and found:
+        if kind is Kind.METRICS and (self.metrics or self.recommendations):
             where = scope(Perimeter.DATASET, SOURCE)
             found = [*found, {"key": MARKER, "value": key, "scope": where}]
         return [_named(item, source_name) for item in found]

@@ -119,7 +119,9 @@ class QalitaHttp:
                 wait = self._wait(failed, None) if call.may_repeat or unsent else None
                 if wait is None:
                     raise QalitaUnavailableError(
-                        self._silence(error), in_doubt=doubtful, silent=True
+                        self._silence(error),
+                        in_doubt=doubtful and not call.may_repeat,
+                        silent=True,
                     ) from None
             else:
                 if response.status_code == 401 and not renewed and self._forget(token):
@@ -137,7 +139,7 @@ class QalitaHttp:
                         self._refusal(call, response),
                         response.status_code,
                         request_id(response),
-                        in_doubt=doubtful,
+                        in_doubt=doubtful and not call.may_repeat,
                     )
             self._sleep(wait)
 
@@ -158,7 +160,8 @@ class QalitaHttp:
     def garbage(self, call: Call, what: str) -> QalitaUnavailableError:
         """The error of an answer that is not as it should be."""
         return QalitaUnavailableError(
-            f"QALITA answered {call} with {what}: is {self.server.url_name} right?", in_doubt=True
+            f"QALITA answered {call} with {what}: is {self.server.url_name} right?",
+            in_doubt=not call.may_repeat,
         )
 
     def _exchange(self, call: Call, token: str) -> httpx.Response:
@@ -176,6 +179,8 @@ class QalitaHttp:
 
     def _accepted(self, call: Call, response: httpx.Response) -> httpx.Response:
         if response.is_success:
+            if response.content.lstrip()[:1] == b"<":  # a proxy's page: it did not get through
+                raise self.garbage(call, kind(response))
             return response
         status = response.status_code
         if 300 <= status < 400:
