@@ -118,7 +118,7 @@ def _ask() -> str:
     """A value that stands neither in the shell's history nor in the list of processes."""
     if sys.stdin.isatty():
         return getpass.getpass("value: ", stream=sys.stderr)
-    return click.get_text_stream("stdin").readline().rstrip("\r\n")
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @contextmanager

@@ -18,8 +18,8 @@ _Batch = list[bytes] | BaseException | None
 def read_ahead(rows: Iterable[Any], batch_bytes: int) -> Generator[Iterator[list[bytes]]]:
     """Batches of rows (what bytes can be made of), of about so many bytes.
 
-    A thread reads them, which has ended when the block has, whether all rows were taken or not. Raises what reading
-    raised.
+    A thread reads them, which has ended when the block has, whether all rows were taken or not.
+    Raises what reading raised.
     """
     batches: Queue[_Batch] = Queue(_BATCHES_AHEAD)
     stopped = Event()
