@@ -1,0 +1,1 @@
+"""Quality: what is checked of a stream, how it is scanned, and the score that follows."""
