@@ -89,7 +89,17 @@ class Threshold:
 
 @dataclass(frozen=True)
 class NoParameters:
-    """ROW_COUNT, and CAST_LOSS: rows of chart that have `_atlas_errors`."""
+    """CAST_LOSS: failed are the rows of chart that have `_atlas_errors`."""
+
+
+@dataclass(frozen=True)
+class RowCountParameters:
+    """The value is the number of rows: those of the days that are scanned, or all.
+
+    ``of_all_days`` is for streams that sync what changed: a day without rows is no error.
+    """
+
+    of_all_days: bool
 
 
 @dataclass(frozen=True)
@@ -156,8 +166,9 @@ class TextDamageParameters:
 class RecordCountParameters:
     """Failed: records that Airbyte committed (`pipeline.sync_stream`) and ``explore`` has not.
 
-    Unless ``is_exact``, the destination keeps one record of a key, so fewer are as they should be:
-    then only a sync of which there is no row at all has lost its records.
+    It is about the newest complete sync that touched the days. Unless ``is_exact``, the destination
+    keeps one record of a key, so fewer are as they should be: then only a sync of which there is no
+    row at all has lost its records.
     """
 
     connection_id: str
@@ -169,7 +180,13 @@ class RecordCountParameters:
 
 @dataclass(frozen=True)
 class FreshnessParameters:
-    """The value is the age in seconds of the newest instant in the check's column."""
+    """The value is the age in seconds of the newest instant in the check's column, of all days.
+
+    If ``or_of_sync``, the end of the stream's newest complete sync (`pipeline.sync_stream`) counts
+    as well: a source that has nothing new is not stale.
+    """
+
+    or_of_sync: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,7 +199,11 @@ class PairParameters:
 
 @dataclass(frozen=True)
 class ReferenceParameters:
-    """Failed: rows whose value is in no row of ``column`` of ``table``; NULLs are not tested."""
+    """Failed: rows whose value is in no row of ``column`` of ``table``; NULLs are not tested.
+
+    ``table`` is the chart of another stream of the connection, which may not be built yet: then
+    nothing can be tested.
+    """
 
     table: Table
     column: str
@@ -216,6 +237,7 @@ class UserParameters:
 
 Parameters: TypeAlias = (
     NoParameters
+    | RowCountParameters
     | SchemaParameters
     | MissingParameters
     | DuplicateParameters
