@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from atlas_dagster.json_limits import ValueLimits
 from atlas_dagster.json_schema import INSTANT_TYPES, ColumnType
 from atlas_dagster.names import (
     airbyte_raw_table,
@@ -58,7 +59,8 @@ class Column:
 
     ``name`` is the property as the source spells it, ``landing`` the column that Airbyte makes of
     it, ``layer`` the column in chart and navigate. ``was_instant`` says of a column that has turned
-    into text or json that it was declared as a date or a timestamp before.
+    into text or json that it was declared as a date or a timestamp before. ``nullable`` and
+    ``limits`` are what the source's schema says of its values; None: nothing.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Column:
     format: str | None = None
     description: str | None = None
     was_instant: bool = False
+    nullable: bool = True
+    limits: ValueLimits | None = None
 
     @property
     def is_instant(self) -> bool:
@@ -138,7 +142,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class Connection:
-    """An Airbyte connection and the streams it has selected; ``database`` is its destination's."""
+    """An Airbyte connection and the streams it has selected; ``database`` is its destination's.
+
+    ``cron`` is one of Quartz, which has seconds; ``every_seconds`` is a basic schedule's interval.
+    """
 
     id: str
     name: str
@@ -152,6 +159,7 @@ class Connection:
     destination_type: str
     streams: tuple[Stream, ...]
     database: str | None = None
+    every_seconds: int | None = None
 
     @property
     def has_layers(self) -> bool:

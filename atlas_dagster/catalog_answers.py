@@ -19,10 +19,13 @@ from atlas_dagster.catalog import (
     Table,
 )
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.json_limits import may_be_null, spelled_out, value_limits
 from atlas_dagster.json_schema import column_type, json_object
 from atlas_dagster.names import airbyte_columns, airbyte_tables, unique_columns, unique_slugs
 
 _POSTGRES_DEFINITION = "25c5221d-dce2-4163-ade9-739ef790f503"  # Airbyte's id of the connector
+
+_TIME_UNITS = {"minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800, "months": 2592000}
 
 # What Airbyte answers, as far as it is used here. Its null and its missing fields mean the same.
 _T = TypeVar("_T")
@@ -69,8 +72,14 @@ class _Cron(msgspec.Struct, frozen=True, rename="camel"):
     cron_expression: str | None = None
 
 
-class _ScheduleData(msgspec.Struct, frozen=True):
+class _BasicSchedule(msgspec.Struct, frozen=True, rename="camel"):
+    time_unit: str | None = None
+    units: float | None = None
+
+
+class _ScheduleData(msgspec.Struct, frozen=True, rename="camel"):
     cron: _Cron | None = None
+    basic_schedule: _BasicSchedule | None = None
 
 
 class _ConnectionRead(msgspec.Struct, frozen=True, rename="camel"):
@@ -132,6 +141,7 @@ def parse_connection(
         namespace_format=_unless_blank(read.namespace_format),
         schedule_type=read.schedule_type or "manual",
         cron=cron.cron_expression if cron else None,
+        every_seconds=_interval(read.schedule_data),
         destination_type=target.kind,
         database=target.configuration.database,
         streams=tuple(
@@ -190,7 +200,7 @@ def parse_columns(
     landing, layer = airbyte_columns(names), unique_columns(names)
     columns: list[Column] = []
     for name in names:
-        details = json_object(properties[name])
+        details = spelled_out(properties[name])
         columns.append(
             Column(
                 name=name,
@@ -200,6 +210,8 @@ def parse_columns(
                 required=isinstance(required, list) and name in required,
                 format=_text_or_none(details.get("format")),
                 description=_text_or_none(details.get("description")),
+                nullable=may_be_null(properties[name]),
+                limits=value_limits(details),
             )
         )
     return tuple(columns)
@@ -277,6 +289,13 @@ def _convert(answer: Mapping[str, Any], kind: type[_T], where: str) -> _T:
         key = path.lstrip(".")
         reason = re.sub(r"^[A-Z](?=[a-z])", lambda first: first.group().lower(), text)
         raise ConfigError(f"{where}: {key}: {reason}" if key else f"{where}: {reason}") from None
+
+
+def _interval(schedule: _ScheduleData | None) -> int | None:
+    """The interval of a basic schedule, in seconds."""
+    basic = schedule.basic_schedule if schedule else None
+    seconds = _TIME_UNITS.get((basic.time_unit or "").lower()) if basic else None
+    return int(basic.units * seconds) if basic and basic.units and seconds else None
 
 
 def _text_or_none(value: object) -> str | None:

@@ -272,3 +272,18 @@ def test_what_a_destination_mode_does(
     mode: DestinationMode, dedups: bool, overwrites: bool
 ) -> None:
     assert (mode.dedups, mode.overwrites) == (dedups, overwrites)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "seconds"),
+    [
+        ({"basicSchedule": {"timeUnit": "hours", "units": 6}}, 21_600),
+        ({"basicSchedule": {"timeUnit": "minutes", "units": 30}}, 1_800),
+        ({"basicSchedule": {"timeUnit": "moons", "units": 1}}, None),
+        ({"basicSchedule": None}, None),
+        (None, None),
+    ],
+)
+def test_a_basic_schedule_is_an_interval(schedule: Json | None, seconds: int | None) -> None:
+    connection = parsed(entry("users"), scheduleType="basic", scheduleData=schedule)
+    assert connection.every_seconds == seconds
