@@ -93,6 +93,11 @@ class Settings:
     def atlas_file(self) -> Path:
         return self.config_dir / "atlas.yaml"
 
+    @property
+    def checks_dir(self) -> Path:
+        """The directory of what users say of checks: ``<connection>/<stream>.yml``."""
+        return self.config_dir / "checks"
+
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment (``os.environ`` unless given).

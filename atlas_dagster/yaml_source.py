@@ -109,7 +109,7 @@ def read_text(path: Path) -> tuple[str, str | None]:
 
     Raises ConfigError where it cannot be read.
     """
-    file = _shown(path)
+    file = shown_path(path)
     try:
         return file, path.read_text("utf-8")
     except FileNotFoundError:
@@ -204,7 +204,7 @@ def _syntax_error(file: str, text: str, error: MarkedYAMLError) -> ConfigError:
     return ConfigError(f"{file}:{line + 1}: not valid YAML: {details.problem}{hint}")
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """A path as the operator knows it: from the working directory where it lies beneath."""
     try:
         return path.relative_to(Path.cwd()).as_posix()

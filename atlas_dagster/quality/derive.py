@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from atlas_dagster.catalog import Stream
 from atlas_dagster.quality.column_rules import column_checks
@@ -21,6 +22,16 @@ def derive_checks(stream: Stream, around: Surroundings) -> tuple[Check, ...]:
     They are about the columns as the source has them: see `police_checks` for what a policy leaves.
     """
     return tuple(_checks(stream, around))
+
+
+def as_charted(stream: Stream, charted: Stream) -> Stream:
+    """A stream with its columns as chart has them: their types may have widened since.
+
+    ``charted`` has all columns that the stream ever had; those that the source does not declare any
+    longer are not checked.
+    """
+    columns = (charted.column(column.name) or column for column in stream.columns)
+    return replace(stream, columns=tuple(columns))
 
 
 def _checks(stream: Stream, around: Surroundings) -> Iterator[Check]:
