@@ -13,6 +13,7 @@ from atlas_dagster.quality.row_sql import column, not_null
 from atlas_dagster.quality.spec import (
     Check,
     DuplicateParameters,
+    FreshnessParameters,
     HistoryParameters,
     HistoryRule,
     RecordCountParameters,
@@ -43,16 +44,48 @@ def newest_day(chart: Table) -> sql.Composed:
     )
 
 
-def age(name: str) -> sql.Composed:
-    """SQL: seconds since the newest instant of a column, an aggregate."""
-    return sql.SQL("extract(epoch from now() - max({})::timestamptz)::float8").format(column(name))
-
-
-def age_on(chart: Table, name: str, day: date) -> sql.Composed:
-    """SQL: seconds since the newest instant of a column among the rows of a day."""
-    return sql.SQL("select {} from {} where _atlas_partition = {}").format(
-        age(name), identifier(chart), sql.Literal(day)
+def age(name: str, wanted: FreshnessParameters, chart: Table) -> sql.Composed:
+    """SQL: seconds since the newest instant of a column, an aggregate; or since the last sync."""
+    of_rows = sql.SQL("extract(epoch from now() - max({})::timestamptz)::float8").format(
+        column(name)
     )
+    if not wanted.or_of_sync:
+        return of_rows
+    return sql.SQL("least({}, ({}))").format(of_rows, _age_of_sync(chart))
+
+
+def age_on(name: str, wanted: FreshnessParameters, chart: Table, day: date) -> sql.Composed:
+    """SQL: the same of the rows of a day."""
+    return sql.SQL("select {} from {} where _atlas_partition = {}").format(
+        age(name, wanted, chart), identifier(chart), sql.Literal(day)
+    )
+
+
+def _age_of_sync(chart: Table) -> sql.Composed:
+    return sql.SQL(
+        """
+        select extract(epoch from now() - max(sync.ended_at))::float8
+        from pipeline.stream as stream
+        join pipeline.sync_stream as synced using (connection_id, namespace, name)
+        join pipeline.sync as sync using (connection_id, job_id)
+        where stream.table_name = {} and synced.status = 'complete'
+        """
+    ).format(sql.Literal(chart.name))
+
+
+def rows_of_all_days(chart: Table) -> sql.Composed:
+    """SQL: how many rows chart has: as Atlas has kept count of them, else counted."""
+    return sql.SQL(
+        """
+        select coalesce(
+            (
+                select rows from pipeline.layer_table
+                where layer = {layer} and table_name = {name}
+            ),
+            (select count(*) from {chart})
+        )::float8
+        """
+    ).format(layer=sql.Literal(chart.schema), name=sql.Literal(chart.name), chart=identifier(chart))
 
 
 def duplicates(
@@ -104,69 +137,65 @@ def unreferenced(
         chart=identifier(chart),
         rows=rows_of(days),
         table=identifier(wanted.table),
-        referenced=_comparable(sql.SQL("referenced.{}").format(referenced), as_text),
-        referring=_comparable(sql.SQL("referring.value"), as_text),
+        referenced=comparable(sql.SQL("referenced.{}").format(referenced), as_text),
+        referring=comparable(sql.SQL("referring.value"), as_text),
     )
 
 
 def lost_records(wanted: RecordCountParameters, days: Days | None) -> sql.Composed:
-    """SQL: records that Airbyte committed by the syncs of some days, and those not in explore.
+    """SQL: records that the newest sync of some days committed, and those that explore has not.
 
-    Syncs of which retention may have dropped something are left out.
+    No row where there is no such sync, or retention may have dropped something of it.
     """
     lost = (
-        sql.SQL("sum(greatest(synced.records_committed - coalesce(found.rows, 0), 0))")
+        sql.SQL("greatest(synced.records_committed - found.rows, 0)")
         if wanted.is_exact
-        else sql.SQL("sum(synced.records_committed) filter (where found.rows is null)")
-    )
-    of_days = (
-        sql.SQL(
-            "and exists (select from unnest(touched_days) as day where day between {} and {})"
-        ).format(*map(sql.Literal, days))
-        if days
-        else sql.SQL("")
+        else sql.SQL("case when found.rows = 0 then synced.records_committed else 0 end")
     )
     return sql.SQL(
         """
-        with synced as materialized (
+        select synced.records_committed, {lost}
+        from (
             select job_id, records_committed, touched_days
             from pipeline.sync_stream
             where connection_id = {connection_id}
                 and namespace = {namespace}
                 and name = {name}
                 and status = 'complete'
-                and not exists (
-                    select from pipeline.layer_table as explore
-                    where explore.layer = 'explore'
-                        and explore.table_name = {table_name}
-                        and explore.dropped_before > any (touched_days)
-                )
-                {of_days}
-        ),
-        found as (
-            select _atlas_sync_id as job_id, count(*) as rows
+                and {of_days}
+            order by job_id desc
+            limit 1
+        ) as synced
+        cross join lateral (
+            select count(*) as rows
             from {explore}
-            where _atlas_sync_id = any (array(select job_id from synced))
-                and _atlas_partition = any (
-                    array(select unnest(touched_days) from synced)
-                )
-            group by 1
+            where _atlas_sync_id = synced.job_id
+                and _atlas_partition = any (synced.touched_days)
+        ) as found
+        where not exists (
+            select from pipeline.layer_table as explore
+            where explore.layer = 'explore'
+                and explore.table_name = {table_name}
+                and explore.dropped_before > any (synced.touched_days)
         )
-        select
-            coalesce(sum(synced.records_committed), 0)::bigint,
-            coalesce({lost}, 0)::bigint
-        from synced
-        left join found using (job_id)
         """
     ).format(
+        lost=lost,
         connection_id=sql.Literal(wanted.connection_id),
         namespace=sql.Literal(wanted.namespace),
         name=sql.Literal(wanted.name),
-        table_name=sql.Literal(wanted.explore.name),
+        of_days=_touches(days),
         explore=identifier(wanted.explore),
-        of_days=of_days,
-        lost=lost,
+        table_name=sql.Literal(wanted.explore.name),
     )
+
+
+def _touches(days: Days | None) -> sql.Composable:
+    if days is None:
+        return sql.SQL("true")
+    return sql.SQL(
+        "exists (select from unnest(touched_days) as day where day between {} and {})"
+    ).format(*map(sql.Literal, days))
 
 
 def broken_history(wanted: HistoryParameters, chart: Table, days: Days | None) -> sql.Composed:
@@ -215,5 +244,6 @@ _HISTORY: Mapping[HistoryRule, LiteralString] = {
 }
 
 
-def _comparable(value: sql.Composable, as_text: bool) -> sql.Composable:
+def comparable(value: sql.Composable, as_text: bool) -> sql.Composable:
+    """SQL: a value as it is compared with one of another type, or of its own."""
     return sql.SQL("{}::text").format(value) if as_text else value

@@ -19,7 +19,7 @@ from psycopg import sql
 from atlas_dagster.catalog import Table
 from atlas_dagster.quality.check_sql import Days, age, rows_of
 from atlas_dagster.quality.row_sql import row_condition
-from atlas_dagster.quality.spec import Check, Json, Rule, UserParameters
+from atlas_dagster.quality.spec import Check, FreshnessParameters, Json, Rule, UserParameters
 from atlas_dagster.warehouse import PgConnection
 
 DATA_SOURCE = "atlas"
@@ -78,15 +78,16 @@ class ContractWriter:
         return yaml_text(contract)
 
     def _dataset_check(self, mark: str, check: Check) -> Json:
-        if isinstance(check.parameters, UserParameters):
-            return self._user(mark, check.parameters)
+        given = check.parameters
+        if isinstance(given, UserParameters):
+            return self._user(mark, given)
         if check.rule is Rule.ROW_COUNT:
             return {"row_count": {"qualifier": mark, "threshold": {**_MEASURED_ONLY}}}
-        if check.rule is Rule.FRESHNESS:
+        if isinstance(given, FreshnessParameters):
             return {
                 "metric": {
                     "qualifier": mark,
-                    "expression": self._sql(age(check.columns[0])),
+                    "expression": self._sql(age(check.columns[0], given, self.chart)),
                     "threshold": {**_ANY_NUMBER},
                 }
             }

@@ -21,8 +21,10 @@ from atlas_dagster.quality.soda_checks import SodaChecks
 from atlas_dagster.quality.spec import (
     Check,
     DuplicateParameters,
+    FreshnessParameters,
     Outcome,
     PairParameters,
+    RowCountParameters,
     Rule,
     UserParameters,
 )
@@ -69,7 +71,7 @@ def _run(
     left = [check for check in checks if check.name not in outcomes]
     ours = [check for check in left if not _is_for_soda(check, scan, newest)]
     for_soda = [check for check in left if check not in ours]
-    SodaChecks(connection, scan, types, newest is not None, timeout, outcomes).run(for_soda)
+    SodaChecks(connection, scan, types, timeout, outcomes).run(for_soda)
     for check in ours:
         outcomes[check.name] = _asked(connection, scan, check, types, newest, timeout)
 
@@ -92,8 +94,6 @@ def _without_scan(
         return failed_to_run(check, f"{scan.table} has no column {', '.join(gone)}")
     if check.rule is Rule.FRESHNESS and newest is None:
         return not_checked(check, NO_ROWS)
-    if check.rule is Rule.FRESHNESS and scan.days and newest and newest > scan.days[1]:
-        return not_checked(check, f"older days are not fresh: the newest rows are of {newest}")
     return None
 
 
@@ -113,9 +113,13 @@ def _columns(check: Check) -> list[str]:
 
 
 def _is_for_soda(check: Check, scan: Scan, newest: date | None) -> bool:
-    """Whether a contract says it; an age that no row of the scanned days tells is not for it."""
-    if check.rule is Rule.FRESHNESS and scan.days and newest and newest < scan.days[0]:
-        return False
+    """Whether a contract on the scanned rows says it: not what is of other days than these."""
+    if scan.days is not None:
+        given = check.parameters
+        if isinstance(given, FreshnessParameters):
+            return newest is not None and scan.days[0] <= newest <= scan.days[1]
+        if isinstance(given, RowCountParameters) and given.of_all_days:
+            return False
     return check.rule in SODA_RULES
 
 

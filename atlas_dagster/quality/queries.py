@@ -15,9 +15,11 @@ from atlas_dagster.quality.spec import (
     Check,
     DuplicateParameters,
     ExpectedColumn,
+    FreshnessParameters,
     HistoryParameters,
     RecordCountParameters,
     ReferenceParameters,
+    Rule,
     SchemaParameters,
 )
 from atlas_dagster.warehouse import PgConnection, table_columns
@@ -50,11 +52,16 @@ def ask(
             return _references(connection, scan, check, wanted, types)
         case RecordCountParameters() as wanted:
             query = check_sql.lost_records(wanted, scan.days)
+            return _counts(connection, query, "no complete sync to compare with")
         case HistoryParameters() as wanted:
             query = check_sql.broken_history(wanted, scan.table, scan.days)
+        case FreshnessParameters() as wanted:
+            assert newest is not None
+            name = check.columns[0]
+            return _value(connection, check_sql.age_on(name, wanted, scan.table, newest))
         case _:
-            assert newest is not None, f"{check.rule} is no query of ours"
-            return _age(connection, check_sql.age_on(scan.table, check.columns[0], newest))
+            assert check.rule is Rule.ROW_COUNT, f"{check.rule} has no query of ours"
+            return _value(connection, check_sql.rows_of_all_days(scan.table))
     return _counts(connection, query)
 
 
@@ -97,12 +104,13 @@ def _references(
     return _counts(connection, query)
 
 
-def _counts(connection: PgConnection, query: sql.Composed) -> Measured:
+def _counts(connection: PgConnection, query: sql.Composed, otherwise: str = "") -> Measured:
     row = connection.execute(query).fetchone()
-    assert row is not None
+    if row is None:
+        return Measured(note=otherwise)
     return Measured(tested=int(row[0]), failed=int(row[1]))
 
 
-def _age(connection: PgConnection, query: sql.Composed) -> Measured:
+def _value(connection: PgConnection, query: sql.Composed) -> Measured:
     row = connection.execute(query).fetchone()
     return Measured(value=row[0] if row else None)

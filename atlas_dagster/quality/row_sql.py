@@ -139,6 +139,11 @@ def _not_among(name: str, types: Mapping[str, str], values: Sequence[Json]) -> s
     return sql.SQL("{} not in ({})").format(left, sql.SQL(", ").join(among))
 
 
+def written(expression: str) -> sql.SQL:
+    """SQL: an expression that a user wrote, as it is."""
+    return sql.SQL(cast("Any", expression))
+
+
 def spelling(value: Json) -> str:
     """A JSON value as a text column holds it."""
     return value if isinstance(value, str) else json.dumps(value)

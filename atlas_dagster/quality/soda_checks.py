@@ -41,7 +41,6 @@ class SodaChecks:
     connection: PgConnection
     scan: Scan
     types: Mapping[str, str]
-    has_rows: bool
     timeout: float
     outcomes: dict[str, Outcome]
 
@@ -58,7 +57,7 @@ class SodaChecks:
             verification = Verification({}, (), (str(error),))
         for mark, result in verification.results.items():
             if result.is_evaluated:
-                self._take(marks[mark], result)
+                self.outcomes[marks[mark].name] = _outcome(marks[mark], result)
         left = [check for check in checks if check.name not in self.outcomes]
         if not left:
             return
@@ -86,20 +85,16 @@ class SodaChecks:
                 return sentence(error, self.timeout)
         return complaint(verification.complaints) if alone else None
 
-    def _take(self, check: Check, result: SodaResult) -> None:
-        self.outcomes[check.name] = self._outcome(check, result)
 
-    def _outcome(self, check: Check, result: SodaResult) -> Outcome:
-        match check.rule:
-            case Rule.USER:
-                return _user_outcome(check, result)
-            case Rule.ROW_COUNT if not result.value and self.has_rows and self.scan.days:
-                return not_checked(check, "no rows of these days, and others of other days", 0)
-            case Rule.ROW_COUNT | Rule.FRESHNESS:
-                return judge(check, Measured(value=result.value))
-            case _:
-                tested, failed = result.counts["check_rows_tested"], result.value
-                return judge(check, Measured(tested=tested, failed=int(failed or 0)))
+def _outcome(check: Check, result: SodaResult) -> Outcome:
+    match check.rule:
+        case Rule.USER:
+            return _user_outcome(check, result)
+        case Rule.ROW_COUNT | Rule.FRESHNESS:
+            return judge(check, Measured(value=result.value))
+        case _:
+            tested, failed = result.counts["check_rows_tested"], result.value
+            return judge(check, Measured(tested=tested, failed=int(failed or 0)))
 
 
 def _user_outcome(check: Check, result: SodaResult) -> Outcome:
