@@ -9,7 +9,7 @@ from psycopg import sql
 from typing_extensions import LiteralString
 
 from atlas_dagster.catalog import Table
-from atlas_dagster.quality.row_sql import column, not_null
+from atlas_dagster.quality.row_sql import not_null
 from atlas_dagster.quality.spec import (
     Check,
     DuplicateParameters,
@@ -33,21 +33,25 @@ def rows_of(days: Days | None) -> sql.Composed:
 
 
 def in_days(days: Days) -> sql.Composed:
-    """SQL: whether a row is of one of some days."""
-    return sql.SQL("_atlas_partition between {} and {}").format(*map(sql.Literal, days))
+    """SQL: whether a row is of one of some days; ``date.min`` and ``date.max`` leave them open."""
+    first, last = days
+    return sql.SQL("_atlas_partition between {} and {}").format(
+        sql.SQL("'-infinity'") if first == date.min else sql.Literal(first),
+        sql.SQL("'infinity'") if last == date.max else sql.Literal(last),
+    )
 
 
 def newest_day(chart: Table) -> sql.Composed:
-    """SQL: the newest day that chart has rows of and Python can hold; NULL of an empty table."""
-    return sql.SQL("select max(_atlas_partition) from {} where _atlas_partition <= {}").format(
-        identifier(chart), sql.Literal(date.max)
-    )
+    """SQL: the newest day of chart that Python can hold; NULL where there is none."""
+    return sql.SQL(
+        "select max(_atlas_partition) from {} where _atlas_partition between {} and {}"
+    ).format(identifier(chart), sql.Literal(date.min), sql.Literal(date.max))
 
 
 def age(name: str, wanted: FreshnessParameters, chart: Table) -> sql.Composed:
     """SQL: seconds since the newest instant of a column, an aggregate; or since the last sync."""
     of_rows = sql.SQL("extract(epoch from now() - max({})::timestamptz)::float8").format(
-        column(name)
+        sql.Identifier(name)
     )
     if not wanted.or_of_sync:
         return of_rows
@@ -92,8 +96,8 @@ def duplicates(
     check: Check, wanted: DuplicateParameters, chart: Table, days: Days | None
 ) -> sql.Composed:
     """SQL: rows that have a key, and rows beyond the first of one."""
-    keys = [column(name) for name in check.columns]
-    group = sql.SQL(", ").join([*keys, *map(column, wanted.within)])
+    keys = [sql.Identifier(name) for name in check.columns]
+    group = sql.SQL(", ").join([*keys, *map(sql.Identifier, wanted.within)])
     rows = sql.SQL("{}").format(identifier(chart))
     where = sql.SQL(" and ").join([rows_of(days), *(not_null(key) for key in keys)])
     if wanted.repeats_are_one:
@@ -113,7 +117,7 @@ def unreferenced(
     check: Check, wanted: ReferenceParameters, chart: Table, days: Days | None, as_text: bool
 ) -> sql.Composed:
     """SQL: rows that refer to another table, and those whose reference is not there."""
-    value, referenced = column(check.columns[0]), column(wanted.column)
+    value, referenced = sql.Identifier(check.columns[0]), sql.Identifier(wanted.column)
     return sql.SQL(
         """
         with referring as materialized (

@@ -1,9 +1,10 @@
 """Checks as the text of a Soda data contract.
 
 A check of single rows is a ``failed_rows`` check with an expression: Soda's own types for missing
-and invalid values quote no identifier, substitute ``${…}`` in patterns, and know no open bounds and
-no columns that are not text. All of them, row counts and ages too, are counted in one pass. Soda
-only counts these; a user's check it judges too, as its language says.
+and invalid values do not quote a column's name, and know no open bounds and no patterns for columns
+that are not text. All of them, row counts and ages too, are counted in one pass. Soda only counts
+these, since a limit may be in percent where another is in rows; a user's check it judges too, as its
+language says.
 """
 
 from __future__ import annotations

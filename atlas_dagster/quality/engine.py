@@ -5,7 +5,7 @@ One check that cannot be evaluated does not stop the others, and is never a pass
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 
@@ -14,7 +14,7 @@ import psycopg
 from atlas_dagster.quality import queries
 from atlas_dagster.quality.check_sql import newest_day
 from atlas_dagster.quality.contract_text import SODA_RULES
-from atlas_dagster.quality.database_errors import sentence
+from atlas_dagster.quality.database_errors import is_usable, sentence
 from atlas_dagster.quality.judge import NO_ROWS, failed_to_run, judge, not_checked
 from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.soda_checks import SodaChecks
@@ -46,7 +46,7 @@ def run_checks(
         raise ValueError("checks need a connection that commits by itself")
     outcomes: dict[str, Outcome] = {}
     try:
-        with _statement_timeout(connection, timeout):
+        with _only_reading(connection, timeout):
             _run(connection, scan, checks, timeout, outcomes)
     except psycopg.Error as error:
         why = sentence(error, timeout)
@@ -138,17 +138,27 @@ def _asked(
 
 
 @contextmanager
-def _statement_timeout(connection: PgConnection, seconds: float) -> Generator[None]:
-    """Bound every statement of a block; what was set before holds after it."""
-    row = connection.execute("select current_setting('statement_timeout')").fetchone()
-    assert row is not None
-    _set_timeout(connection, f"{round(seconds * 1000)}ms")
+def _only_reading(connection: PgConnection, seconds: float) -> Generator[None]:
+    """Let a block change nothing, and bound its statements; what was set before holds after it."""
+    wanted = {
+        "statement_timeout": f"{round(seconds * 1000)}ms",
+        "default_transaction_read_only": "on",
+    }
+    before = {name: _setting(connection, name) for name in wanted}
+    _set(connection, wanted)
     try:
         yield
     finally:
-        if not (connection.closed or connection.broken):
-            _set_timeout(connection, row[0])
+        if is_usable(connection):
+            _set(connection, before)
 
 
-def _set_timeout(connection: PgConnection, value: str) -> None:
-    connection.execute("select set_config('statement_timeout', %s, false)", (value,))
+def _setting(connection: PgConnection, name: str) -> str:
+    row = connection.execute("select current_setting(%s)", (name,)).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _set(connection: PgConnection, settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        connection.execute("select set_config(%s, %s, false)", (name, value))

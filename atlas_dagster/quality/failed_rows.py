@@ -11,7 +11,7 @@ from typing_extensions import LiteralString
 from atlas_dagster.catalog import Stream
 from atlas_dagster.quality import check_sql
 from atlas_dagster.quality.queries import Scan
-from atlas_dagster.quality.row_sql import as_text, column, not_null, row_condition, written
+from atlas_dagster.quality.row_sql import as_text, not_null, row_condition, written
 from atlas_dagster.quality.spec import (
     Check,
     DuplicateParameters,
@@ -205,7 +205,7 @@ def _rows_that(scan: Scan, *conditions: sql.Composable | None) -> sql.Composed:
 
 def _repeated(scan: Scan, check: Check, given: DuplicateParameters) -> sql.Composed:
     """SQL: the rows beyond the first of a key; of versions that are one, those of the others."""
-    keys = [column(name) for name in check.columns]
+    keys = [sql.Identifier(name) for name in check.columns]
     rank = "dense_rank" if given.repeats_are_one else "row_number"
     order = "_atlas_row_hash" if given.repeats_are_one else "_airbyte_raw_id"
     return sql.SQL(
@@ -217,7 +217,7 @@ def _repeated(scan: Scan, check: Check, given: DuplicateParameters) -> sql.Compo
         where nth > 1"""
     ).format(
         rank=sql.SQL(rank),
-        group=sql.SQL(", ").join([*keys, *map(column, given.within)]),
+        group=sql.SQL(", ").join([*keys, *map(sql.Identifier, given.within)]),
         order=sql.Identifier(order),
         chart=identifier(scan.table),
         rows=sql.SQL(" and ").join([check_sql.rows_of(scan.days), *map(not_null, keys)]),
@@ -233,14 +233,14 @@ def _unreferenced(
 ) -> sql.Composed:
     name = check.columns[0]
     as_text = other_type != types.get(name)
+    there = sql.Identifier("referenced", given.column)
+    here = sql.Identifier(scan.table.schema, scan.table.name, name)
     missing = sql.SQL("not exists (select from {} as referenced where {} = {})").format(
         identifier(given.table),
-        check_sql.comparable(sql.SQL("referenced.{}").format(column(given.column)), as_text),
-        check_sql.comparable(
-            sql.SQL("{}.{}").format(identifier(scan.table), column(name)), as_text
-        ),
+        check_sql.comparable(there, as_text),
+        check_sql.comparable(here, as_text),
     )
-    return _rows_that(scan, not_null(column(name)), missing)
+    return _rows_that(scan, not_null(sql.Identifier(name)), missing)
 
 
 def _segments(scan: Scan, given: HistoryParameters) -> sql.Composed:

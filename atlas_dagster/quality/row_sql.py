@@ -7,7 +7,6 @@ its row is tested.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -48,7 +47,7 @@ def row_condition(check: Check, types: Mapping[str, str]) -> RowCondition:
         case TextDamageParameters(pattern):
             return _damaged(check, types, pattern)
         case PairParameters(earlier, later):
-            first, second = column(earlier), column(later)
+            first, second = sql.Identifier(earlier), sql.Identifier(later)
             return RowCondition(
                 sql.SQL("{} > {}").format(first, second),
                 sql.SQL("{} is not null and {} is not null").format(first, second),
@@ -59,47 +58,31 @@ def row_condition(check: Check, types: Mapping[str, str]) -> RowCondition:
             raise AssertionError(f"{check.rule} is no condition on a row")
 
 
-def column(name: str) -> sql.Composable:
-    """SQL: a column by its name, in which Soda finds nothing to substitute."""
-    if "${" not in name:
-        return sql.Identifier(name)
-    escaped = name.replace("\\", "\\\\").replace('"', '""').replace("$", "\\0024")
-    return sql.SQL(cast("Any", f'U&"{escaped}"'))
-
-
-def text(value: str) -> sql.Composable:
-    """SQL: a text, in which Soda finds nothing to substitute."""
-    parts = [sql.Literal(part) for part in re.split(r"(?<=\$)(?=\{)", value)]
-    if len(parts) == 1:
-        return parts[0]
-    return sql.SQL("({})").format(sql.SQL(" || ").join(parts))
-
-
 def _missing(check: Check, types: Mapping[str, str], empty_is_missing: bool) -> RowCondition:
     tests: list[sql.Composable] = []
     for name in check.columns:
-        tests.append(sql.SQL("{} is null").format(column(name)))
+        tests.append(sql.SQL("{} is null").format(sql.Identifier(name)))
         if empty_is_missing and types.get(name) in _TEXTS:
-            tests.append(sql.SQL("{} = ''").format(column(name)))
+            tests.append(sql.SQL("{} = ''").format(sql.Identifier(name)))
     return RowCondition(any_of(tests))
 
 
 def _damaged(check: Check, types: Mapping[str, str], pattern: str) -> RowCondition:
     return RowCondition(
         any_of(
-            sql.SQL("coalesce({} ~ {}, false)").format(as_text(name, types), text(pattern))
+            sql.SQL("coalesce({} ~ {}, false)").format(as_text(name, types), sql.Literal(pattern))
             for name in check.columns
         ),
-        any_of(not_null(column(name)) for name in check.columns),
+        any_of(not_null(sql.Identifier(name)) for name in check.columns),
     )
 
 
 def _invalid(check: Check, types: Mapping[str, str], wanted: InvalidParameters) -> RowCondition:
     name = check.columns[0]
-    value, spelled = column(name), as_text(name, types)
+    value, spelled = sql.Identifier(name), as_text(name, types)
     tests: list[sql.Composable] = []
     if wanted.pattern is not None:
-        tests.append(sql.SQL("{} !~ {}").format(spelled, text(wanted.pattern)))
+        tests.append(sql.SQL("{} !~ {}").format(spelled, sql.Literal(wanted.pattern)))
     if wanted.values is not None:
         tests.append(_not_among(name, types, wanted.values))
     length = sql.SQL("length({})").format(spelled)
@@ -124,7 +107,9 @@ def _not_among(name: str, types: Mapping[str, str], values: Sequence[Json]) -> s
     kind = types.get(name)
     among: list[sql.Composable]
     if kind == "jsonb":
-        among = [sql.SQL("{}::jsonb").format(text(json.dumps(v))) for v in values if v is not None]
+        among = [
+            sql.SQL("{}::jsonb").format(sql.Literal(json.dumps(v))) for v in values if v is not None
+        ]
     elif kind in _NUMBERS:
         among = [
             sql.Literal(value)
@@ -132,10 +117,10 @@ def _not_among(name: str, types: Mapping[str, str], values: Sequence[Json]) -> s
             if isinstance(value, (int, float)) and not isinstance(value, bool)
         ]
     else:
-        among = [text(spelling(value)) for value in values if value is not None]
+        among = [sql.Literal(spelling(value)) for value in values if value is not None]
     if not among:
         return sql.SQL("true")
-    left = column(name) if kind == "jsonb" or kind in _NUMBERS else as_text(name, types)
+    left = sql.Identifier(name) if kind == "jsonb" or kind in _NUMBERS else as_text(name, types)
     return sql.SQL("{} not in ({})").format(left, sql.SQL(", ").join(among))
 
 
@@ -153,9 +138,9 @@ def as_text(name: str, types: Mapping[str, str]) -> sql.Composable:
     """SQL: a column as text; of JSON the string itself, without its quotes."""
     kind = types.get(name)
     if kind in _TEXTS:
-        return column(name)
+        return sql.Identifier(name)
     template = "({} #>> '{{}}')" if kind == "jsonb" else "{}::text"
-    return sql.SQL(template).format(column(name))
+    return sql.SQL(template).format(sql.Identifier(name))
 
 
 def not_null(value: sql.Composable) -> sql.Composed:
