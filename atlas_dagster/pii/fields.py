@@ -135,7 +135,7 @@ def _whole(path: Path, maps: set[Path]) -> Path:
 
 def _sort_value(value: Any, field: Field, depth: int) -> None:
     """Put a value into its field, or what is in it into those below; so deep they may be."""
-    kind: type[Any] = type(value)
+    kind = cast("type[object]", type(value))
     if kind is str:
         field.append(value)
     elif kind is int:

@@ -3,8 +3,8 @@
 A check of single rows is a ``failed_rows`` check with an expression: Soda's own types for missing
 and invalid values do not quote a column's name, and know no open bounds and no patterns for columns
 that are not text. All of them, row counts and ages too, are counted in one pass. Soda only counts
-these, since a limit may be in percent where another is in rows; a user's check it judges too, as its
-language says.
+these, since a limit may be in percent where another is in rows; a user's check it judges too, as
+its language says.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from atlas_dagster.quality.spec import (
     UserParameters,
 )
 from atlas_dagster.quality.surroundings import load_surroundings
-from atlas_dagster_tests.quality.support import (
+from atlas_dagster_tests.quality.catalogs import (
     DAY,
     INSTANT,
     INTEGER,

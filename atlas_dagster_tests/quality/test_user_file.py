@@ -23,7 +23,7 @@ from atlas_dagster.quality.spec import (
 )
 from atlas_dagster.quality.user_file import stray_files
 from atlas_dagster.settings import Settings, load_settings
-from atlas_dagster_tests.quality.support import (
+from atlas_dagster_tests.quality.catalogs import (
     INSTANT,
     INTEGER,
     MAYBE,

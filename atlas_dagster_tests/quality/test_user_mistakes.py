@@ -13,7 +13,7 @@ import pytest
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.quality.contract import Contract, load_contracts, refuse_mistakes
 from atlas_dagster.settings import Settings, load_settings
-from atlas_dagster_tests.quality.support import (
+from atlas_dagster_tests.quality.catalogs import (
     INSTANT,
     INTEGER,
     MAYBE,
