@@ -12,6 +12,7 @@ import click
 from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
+from atlas_dagster.cli_checks import checks
 from atlas_dagster.cli_pii import pii
 from atlas_dagster.cli_refresh import refresh, refresh_if_set
 from atlas_dagster.cli_retention import retention
@@ -73,6 +74,7 @@ def demo() -> None:
     run_demo(load_settings())
 
 
+atlas.add_command(checks)
 atlas.add_command(refresh)
 atlas.add_command(state)
 atlas.add_command(snapshot)
