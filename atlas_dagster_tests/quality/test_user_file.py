@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -328,6 +329,8 @@ def _soda(monkeypatch: pytest.MonkeyPatch) -> None:
     from soda_core.plugins import load_plugins
 
     load_plugins()
+    # A scan keeps Soda's records to itself; here they go where Soda collects them.
+    monkeypatch.setattr(logging.getLogger("soda"), "propagate", True)
 
 
 def soda_complaints(checks: Sequence[Check]) -> list[str]:
