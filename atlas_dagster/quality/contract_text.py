@@ -107,7 +107,14 @@ class ContractWriter:
         variable = _VARIABLE.search(json.dumps(body, ensure_ascii=False))
         if variable:
             raise ValueError(f"{variable[0]}: there are no variables here")
+        reference = body.get("valid_reference_data")
+        if isinstance(reference, dict):
+            body["valid_reference_data"] = {**reference, "dataset": self._qualified(reference)}
         return {given.type: body}
+
+    def _qualified(self, reference: Mapping[str, Json]) -> str:
+        """The name that Soda knows a table by, of its ``schema/table``."""
+        return f"{DATA_SOURCE}/{self.connection.info.dbname}/{reference['dataset']}"
 
     def _column(self, name: str, checks: list[Json]) -> Json:
         found: dict[str, Json] = {"name": name, "checks": checks}

@@ -227,7 +227,8 @@ class HistoryParameters:
 class UserParameters:
     """A check of Soda's contract language: its type, what stands under it, and on which column.
 
-    What the user wrote at the column (``valid_min``, ``missing_values``…) is in ``body`` already.
+    What the user wrote at the column (``valid_min``, ``missing_values``…) is in ``body`` already;
+    in a ``valid_reference_data`` the dataset is ``schema/table``.
     """
 
     type: str
