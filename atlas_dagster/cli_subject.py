@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -74,9 +73,9 @@ def export(values: tuple[str, ...], keys: tuple[str, ...], file: Path) -> None:
     wanted = _read(values, keys)
     with _subjects() as subjects, private_lines(file) as lines:
         outcome = export_subject(subjects, wanted, lines)
+        _end(outcome)  # half an answer is none: there is no file then
     _tell(outcome)
     click.echo(f"{counted(outcome.lines, 'line')} written to {file}")
-    _end(outcome)
 
 
 @subject.command()
@@ -117,7 +116,7 @@ def _read(values: Sequence[str], keys: Sequence[str]) -> Wanted:
 def _ask() -> str:
     """A value that stands neither in the shell's history nor in the list of processes."""
     if sys.stdin.isatty():
-        return getpass.getpass("value: ", stream=sys.stderr)
+        return str(click.prompt("value", hide_input=True, err=True))
     return sys.stdin.readline().rstrip("\r\n")
 
 

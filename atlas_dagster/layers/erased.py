@@ -14,9 +14,10 @@ from datetime import datetime
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from atlas_dagster.catalog import Stream
+from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.layers.field_sql import Path, holds_value, value_text
-from atlas_dagster.warehouse import PgConnection
+from atlas_dagster.layers.landing_source import LandingSource, landed_rows
+from atlas_dagster.warehouse import PgConnection, identifier, table_exists
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,31 @@ class Erasures:
     personal: tuple[Path, ...]
 
 
-def rows_not_erased(connection: PgConnection, stream: Stream, rows: sql.Composed) -> sql.Composed:
-    """SQL: landed rows as explore rows, without those that were erased; as given where none was."""
-    conditions = list(_conditions(stream, load_erasures(connection, stream)))
+def unerased_rows(
+    connection: PgConnection, stream: Stream, source: LandingSource, run_id: str, since: int | None
+) -> sql.Composed:
+    """SQL: landed rows as explore rows, as `landed_rows` has them, but those that were erased."""
+    erasures = load_erasures(connection, stream)
+    if not (erasures.has_versions or erasures.keys or erasures.personal):
+        return landed_rows(source, run_id, since)
+    chosen = [_VERSION_STAYS.format(table=sql.Literal(stream.table_name), raw_id=source.raw_id)]
+    explore = Table("explore", stream.table_name)
+    if table_exists(connection, explore):  # what it has is not looked into: digests cost more
+        chosen.append(is_unknown(explore, source))
+    rows = landed_rows(source, run_id, since, sql.SQL(" and ").join(chosen))
+    conditions = _conditions(stream, erasures)
     if not conditions:
         return rows
-    return sql.SQL("select landed.* from ({}) as landed where {}").format(
+    # Without `offset 0` the data of a row would be made anew for each field that is looked into.
+    return sql.SQL("select landed.* from ({} offset 0) as landed where {}").format(
         rows, sql.SQL(" and ").join(conditions)
+    )
+
+
+def is_unknown(explore: Table, source: LandingSource) -> sql.Composed:
+    """SQL: the condition on landing that explore does not have a row."""
+    return sql.SQL("not exists (select from {} as known where known._airbyte_raw_id = {})").format(
+        identifier(explore), source.raw_id
     )
 
 
@@ -82,17 +101,14 @@ def _personal_fields(connection: PgConnection, stream: Stream) -> tuple[Path, ..
 
 
 def _conditions(stream: Stream, erasures: Erasures) -> list[sql.Composable]:
-    """SQL: what holds of rows that were not erased; digests are made of late rows alone."""
+    """SQL: what holds of rows that are not erased; digests are made of late ones alone."""
     table = sql.Literal(stream.table_name)
-    conditions: list[sql.Composable] = []
-    if erasures.has_versions:
-        conditions.append(_VERSION_STAYS.format(table=table))
-    conditions += [
+    conditions: list[sql.Composable] = [
         _KEY_STAYS.format(
             until=sql.Literal(erasures.keys_until),
             table=table,
             paths=sql.Literal(Jsonb([list(path) for path in paths])),
-            key=key_text(sql.SQL("landed.data"), paths),
+            digest=_digest(key_text(sql.SQL("landed.data"), paths)),
         )
         for paths in erasures.keys
     ]
@@ -109,7 +125,7 @@ def _conditions(stream: Stream, erasures: Erasures) -> list[sql.Composable]:
 _VERSION_STAYS = sql.SQL(
     """not exists (
                 select from pipeline.erased_version as erased
-                where erased.table_name = {table} and erased.raw_id = landed._airbyte_raw_id
+                where erased.table_name = {table} and erased.raw_id = {raw_id}
             )"""
 )
 
@@ -120,7 +136,7 @@ _KEY_STAYS = sql.SQL(
                     select from pipeline.erased_key as erased
                     where erased.table_name = {table}
                         and erased.paths = {paths}
-                        and erased.digest = pipeline.subject_digest({key})
+                        and erased.digest = {digest}
                         and erased.erased_at >= landed._airbyte_extracted_at
                 )
             )"""
@@ -133,9 +149,16 @@ def _is_erased(text: sql.Composable) -> sql.Composable:
     return sql.SQL(
         """exists (
                 select from pipeline.erased_value as erased
-                where erased.digest = pipeline.subject_digest({})
+                where erased.digest = {}
                     and erased.erased_at >= landed._airbyte_extracted_at
             )"""
+    ).format(_digest(text))
+
+
+def _digest(text: sql.Composable) -> sql.Composable:
+    """SQL: `pipeline.subject_digest`, for very many texts: the salt is read once."""
+    return sql.SQL(
+        "sha256((select salt from pipeline.subject_salt) || convert_to({}, 'UTF8'))"
     ).format(text)
 
 

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.layers.days import readable_day
-from atlas_dagster.layers.erased import rows_not_erased
+from atlas_dagster.layers.erased import unerased_rows
 from atlas_dagster.layers.landing_source import LandingSource, find_landing, landed_rows
 from atlas_dagster.layers.layer_tables import RowCount, add_rows, start_table
 from atlas_dagster.layers.tombstones import (
@@ -92,7 +92,7 @@ def _load_new(
     since: int | None,
     most_vanishing: float,
 ) -> Mapping[date, int]:
-    landed = rows_not_erased(connection, stream, landed_rows(source, run_id, since))
+    landed = unerased_rows(connection, stream, source, run_id, since)
     rows = rows_not_dropped(stream, landed, _dropped_before(connection, stream))
     if not _loses_rows(stream, source):
         return _days(connection, insert_new(stream, rows, None))
@@ -114,7 +114,7 @@ def _first_load(
     connection: PgConnection, stream: Stream, source: LandingSource, run_id: str
 ) -> dict[date, int]:
     """Make the table out of all landed rows, and constrain it afterwards: far cheaper that way."""
-    rows = rows_not_erased(connection, stream, landed_rows(source, run_id, None))
+    rows = unerased_rows(connection, stream, source, run_id, None)
     try:
         with connection.transaction():
             connection.execute(create_table_from(stream, rows))

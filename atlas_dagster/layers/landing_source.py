@@ -126,8 +126,12 @@ def _generation_id(columns: Mapping[str, str]) -> sql.Composable:
     return sql.SQL("landed._airbyte_generation_id")
 
 
-def landed_rows(source: LandingSource, run_id: str, since: int | None) -> sql.Composed:
+def landed_rows(
+    source: LandingSource, run_id: str, since: int | None, chosen: sql.Composable | None = None
+) -> sql.Composed:
     """SQL: landed rows as explore rows; only those of transactions younger than ``since``.
+
+    And only those that are ``chosen``, by a condition on the alias ``landed``.
 
     The age test reads no index and no old row's content: it is what makes late rows, of whatever
     day, as cheap to find as new ones.
@@ -150,7 +154,7 @@ def landed_rows(source: LandingSource, run_id: str, since: int | None) -> sql.Co
             {data} as data
         from {landing} as landed
         cross join lateral (select {fields}) as fields
-        where {unseen}
+        where {unseen} and {chosen}
         """
     ).format(
         raw_id=source.raw_id,
@@ -164,6 +168,7 @@ def landed_rows(source: LandingSource, run_id: str, since: int | None) -> sql.Co
             sql.SQL("landed.{} as {}").format(sql.Identifier(column), sql.Identifier(name))
             for column, name in named.items()
         ),
+        chosen=chosen or sql.SQL("true"),
         unseen=sql.SQL("true")
         if since is None
         else sql.SQL("age(landed.xmin) <= {}").format(sql.Literal(since)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from atlas_dagster.catalog import Table
 from atlas_dagster.errors import WarehouseError
-from atlas_dagster.layers.landing_source import find_landing, landed_rows
+from atlas_dagster.layers.landing_source import find_landing
 from atlas_dagster.layers.policy import use_key
 from atlas_dagster.pii.masking import mask_sample
 from atlas_dagster.subjects import search_sql
@@ -126,8 +126,7 @@ def _count_landed(connection: PgConnection, searched: SearchedStream, wanted: Wa
         source = find_landing(connection, searched.stream)
     except WarehouseError:
         return None
-    landed = landed_rows(source, "", None)
-    row = connection.execute(search_sql.count_landed(searched, wanted, landed)).fetchone()
+    row = connection.execute(search_sql.count_landed(searched, wanted, source)).fetchone()
     return int(row[0]) if row else None
 
 

@@ -7,14 +7,17 @@ from collections.abc import Container, Sequence
 from psycopg import sql
 from typing_extensions import LiteralString
 
-from atlas_dagster.catalog import Stream
+from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.layers import chart_sql
+from atlas_dagster.layers.erased import is_unknown
 from atlas_dagster.layers.field_sql import holds_value
 from atlas_dagster.layers.history_rules import HistoryRules
+from atlas_dagster.layers.landing_source import LandingSource, landed_rows
 from atlas_dagster.layers.version_sql import bounded_key
 from atlas_dagster.pii_rules import Action
 from atlas_dagster.subjects.streams import SearchedStream
 from atlas_dagster.subjects.wanted import Wanted
+from atlas_dagster.warehouse import identifier
 
 CREATE_WANTED: LiteralString = """
 create temporary table subject_value (value text not null, is_raw boolean not null) on commit drop;
@@ -290,18 +293,26 @@ def is_segment() -> sql.Composable:
     )
 
 
-def count_landed(searched: SearchedStream, wanted: Wanted, landed: sql.Composable) -> sql.Composed:
-    """SQL: the rows of landing that are of the versions found, or that hold a wanted value."""
-    holds: sql.Composable = sql.SQL("false")
-    if wanted.values and searched.personal:
-        holds = holds_value(sql.SQL("landed.data"), searched.personal, _is_wanted_raw)
+def count_landed(searched: SearchedStream, wanted: Wanted, source: LandingSource) -> sql.Composed:
+    """SQL: the rows of landing that are of the versions found, or not in explore with the value."""
+    found = sql.SQL("{} in (select _airbyte_raw_id from subject_version)").format(source.raw_id)
+    by_version = sql.SQL("select count(*) from {} as landed where {}").format(
+        identifier(source.table), found
+    )
+    if not (wanted.values and searched.personal):
+        return by_version
+    chosen = sql.SQL("not {}").format(found)
+    if "explore" in searched.layers:
+        explore = Table("explore", searched.stream.table_name)
+        chosen = sql.SQL("{} and {}").format(chosen, is_unknown(explore, source))
+    # Without `offset 0` the data of a row would be made anew for each field that is looked into.
     return sql.SQL(
-        """
-        select count(*)
-        from ({landed}) as landed
-        where landed._airbyte_raw_id in (select _airbyte_raw_id from subject_version) or {holds}
-        """
-    ).format(landed=landed, holds=holds)
+        "select ({by_version}) + (select count(*) from ({rows} offset 0) as landed where {holds})"
+    ).format(
+        by_version=by_version,
+        rows=landed_rows(source, "", None, chosen),
+        holds=holds_value(sql.SQL("landed.data"), searched.personal, _is_wanted_raw),
+    )
 
 
 def count_elsewhere(searched: SearchedStream) -> sql.Composed:

@@ -15,6 +15,7 @@ from atlas_dagster_tests.layers.support import (
     create_landing,
     land,
     load,
+    purge,
     read_navigate,
     rows,
 )
@@ -328,3 +329,46 @@ def test_nothing_to_look_for_is_refused() -> None:
         with pytest.raises(ConfigError) as error:
             read_wanted(*given)
         assert "\udcff" not in str(error.value)
+
+
+def test_old_addresses_that_only_chart_has_stay_away_from_explore(
+    warehouse: PgConnection, people: Stream
+) -> None:
+    purge(warehouse, people, at(9).date())
+    erase(warehouse, NEW_ANN, mode=Mode.REMOVE)
+    warehouse.execute("truncate pipeline.explore_progress")
+    build(warehouse, people)
+    assert places(warehouse, ANN, NEW_ANN) == []
+
+
+def test_a_version_that_claims_to_be_of_the_future_stays_away_too(
+    warehouse: PgConnection, people: Stream
+) -> None:
+    future = at(1).replace(year=2093)
+    land(warehouse, people, [Version("future", future, {"id": 3, "email": ANN})])
+    build(warehouse, people)
+    erase(warehouse, ANN, mode=Mode.REMOVE)
+    warehouse.execute("truncate pipeline.explore_progress")
+    build(warehouse, people)
+    assert places(warehouse, ANN) == []
+
+
+def test_segments_of_versions_that_nobody_has_any_more_go_with_their_key(
+    warehouse: PgConnection, people: Stream
+) -> None:
+    purge(warehouse, people, at(2).date())
+    warehouse.execute("drop table chart.crm__people")
+    warehouse.execute("delete from pipeline.layer_table where layer = 'chart'")
+    erase(warehouse, NEW_ANN)
+    assert places(warehouse, ANN, NEW_ANN) == []
+    check_counts(warehouse)
+
+
+def test_a_key_that_navigate_has_not_followed_yet_is_forgotten(
+    warehouse: PgConnection, people: Stream
+) -> None:
+    warehouse.execute("drop table navigate.crm__people cascade")
+    warehouse.execute("delete from pipeline.layer_table where layer = 'navigate'")
+    warehouse.execute("insert into pipeline.dirty_key values ('crm__people', '1', now())")
+    erase(warehouse, ANN)
+    assert warehouse.execute("select from pipeline.dirty_key").fetchall() == []
