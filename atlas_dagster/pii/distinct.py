@@ -106,7 +106,7 @@ class DistinctValues:
 
         if not counted.came:
             return
-        new = pl.concat(counted.came).value_counts(name="count")
+        new = pl.concat(counted.came).value_counts(name="count").cast({"count": pl.Int64})
         frames = [new] if counted.counted is None else [counted.counted, new]
         self._held -= counted.size + counted.came_size
         counted.came, counted.came_size = [], 0
@@ -157,7 +157,7 @@ def _added(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
     if len(frames) == 1:
         return frames[0]
-    return pl.concat(frames).group_by("value").agg(pl.col("count").cast(pl.Int64).sum())
+    return pl.concat(frames).group_by("value").agg(pl.col("count").sum())
 
 
 def _chunks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -138,15 +138,15 @@ def _sort_value(value: Any, field: Field, depth: int) -> None:
     kind = cast("type[object]", type(value))
     if kind is str:
         field.append(value)
-    elif kind is int:
-        field.append(_integer(value))
-    elif kind is not dict and kind is not list:
+    elif isinstance(value, bool) or value is None:
         return
+    elif isinstance(value, int):
+        field.append(_integer(value))
     elif depth == 0:
         field.extend(_all_values(value))
-    elif kind is dict:
+    elif isinstance(value, dict):
         below = field.below
-        for key, item in value.items():
+        for key, item in cast("dict[str, Any]", value).items():
             _sort_value(item, below[key], depth - 1)
     else:
         each = field.below[ANY_INDEX]

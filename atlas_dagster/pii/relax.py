@@ -80,7 +80,8 @@ def relax(engine: Engine, pattern: str, flags: int) -> Relaxed:
         return ANY_TEXT
     relaxed = relaxed_tree(tree)
     bare = _without_conditions(tree, boundaries=True)
-    exact = bool(relaxed.ascii) and not reader.narrows and not _is_cut(_edgeless(tree))
+    # Presidio takes no notice of matches that are empty.
+    exact = not (reader.narrows or _may_be_empty(tree) or _is_cut(_edgeless(tree)))
     return replace(
         relaxed,
         exact=exact,
