@@ -150,5 +150,5 @@ def test_what_could_not_be_searched_is_an_error(crm: PgConnection) -> None:
 
 @pytest.mark.parametrize("command", ["find", "erase"])
 def test_nothing_to_look_for_is_one_sentence(crm: PgConnection, command: str) -> None:
-    with pytest.raises(ConfigError, match="^give --value or --key: whom to look for$"):
+    with pytest.raises(ConfigError, match=r"^give --value or --key: whom to look for$"):
         run(command)

@@ -1,4 +1,4 @@
-"""`config/pii_recognizers.yaml` adds to Presidio's recognizers, and is refused where it is wrong."""
+"""`config/pii_recognizers.yaml` adds to Presidio's recognizers; a mistake in it is refused."""
 
 from __future__ import annotations
 
