@@ -20,9 +20,9 @@ from atlas_dagster.qalita.deliveries import Delivery, write_deliveries
 from atlas_dagster.qalita.mapping import QalitaMapping, Route, Subject
 from atlas_dagster.qalita.objects import JobStatus
 from atlas_dagster.qalita.protocol import Report
-from atlas_dagster.qalita.sender import Round, send_due
+from atlas_dagster.qalita.sender import LOCK, Round, send_due
 from atlas_dagster.qalita.targets import Targets
-from atlas_dagster.warehouse import PgConnection
+from atlas_dagster.warehouse import PgConnection, lock_key
 from atlas_dagster_tests.qalita.support import open_api
 from atlas_dagster_tests.qalita_server.double import QalitaDouble
 
@@ -87,7 +87,10 @@ def settle(connection: PgConnection) -> None:
 
 
 def send_all(connection: PgConnection, double: QalitaDouble, **more: Any) -> None:
-    """Rounds until nothing waits."""
+    """Rounds until nothing waits, as soon as PostgreSQL knows that other senders have gone."""
+    lock = (lock_key(LOCK),)
+    connection.execute("select pg_advisory_lock(%s)", lock)
+    connection.execute("select pg_advisory_unlock(%s)", lock)
     for _ in range(20):
         settle(connection)
         send(connection, double, **more)

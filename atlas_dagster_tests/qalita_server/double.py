@@ -65,6 +65,8 @@ class QalitaDouble:
         self._rules: list[_Rule] = []
         self._sessions: set[str] = set()
         self._lock = threading.RLock()
+        self._connected = 0
+        self._resting = threading.Condition()
         double = self
 
         class Handler(_Handler):
@@ -128,6 +130,17 @@ class QalitaDouble:
         self.released.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def rest(self) -> None:
+        """Wait until every client has gone, and all that they sent is done."""
+        with self._resting:
+            assert self._resting.wait_for(lambda: self._connected == 0, timeout=60)
+
+    def connected(self, change: int) -> None:
+        """Count clients that come and go."""
+        with self._resting:
+            self._connected += change
+            self._resting.notify_all()
 
     def handle(self, method: str, target: str, headers: Any, content: bytes) -> Answer | None:
         """Answer one request; None: not at all."""
@@ -213,8 +226,22 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server_double: QalitaDouble
 
+    def setup(self) -> None:
+        self.server_double.connected(+1)
+        super().setup()
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            self.server_double.connected(-1)
+
     def _serve(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        content = self.rfile.read(length)
+        if len(content) < length:  # the client has died: a server does not do half a request
+            self.close_connection = True
+            return
         answer = self.server_double.handle(self.command, self.path, self.headers, content)
         if answer is None:
             self.close_connection = True
