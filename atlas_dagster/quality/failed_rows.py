@@ -24,6 +24,8 @@ from atlas_dagster.quality.spec import (
 )
 from atlas_dagster.warehouse import PgConnection, identifier, table_columns
 
+NATURAL_KEY, ERRORS = "_atlas_natural_key", "_atlas_errors"
+
 LIMIT = 20
 LONGEST = 100  # characters of a value
 
@@ -40,6 +42,10 @@ class PersonalFields:
     names: frozenset[str] = frozenset()
     in_key: bool = False
     is_scanned: bool = False
+
+    def is_clear(self, name: str) -> bool:
+        """Whether the values of a column may be shown."""
+        return not self.in_key if name == NATURAL_KEY else name not in self.names
 
 
 def personal_fields(
@@ -150,11 +156,10 @@ def _values(check: Check, types: Mapping[str, str], personal: PersonalFields) ->
     """SQL: what a row has in the columns of a check, and what of it did not fit."""
     pairs = [
         sql.SQL("{}::text, {}").format(
-            sql.Literal(name),
-            _shown(as_text(name, types), is_clear=name not in personal.names),
+            sql.Literal(name), _shown(as_text(name, types), is_clear=personal.is_clear(name))
         )
         for name in dict.fromkeys(check.columns)
-        if name in types
+        if name in types and name != ERRORS
     ]
     values = sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(pairs))
     if check.rule is not Rule.CAST_LOSS:

@@ -125,11 +125,19 @@ def test_a_key_that_is_personal_is_masked(scanned: PgConnection) -> None:
     assert row[1:3] == ("raw-2-3", "b***@e***")
 
 
+def test_a_key_as_the_column_of_a_check_is_masked_too(scanned: PgConnection) -> None:
+    scanned.execute("update chart.crm__users set _atlas_natural_key = 'nobody@example.org'")
+    repeated = check(Rule.DUPLICATE, "_atlas_natural_key", given=DuplicateParameters(()))
+    rows = sampled(scanned, repeated, key=(("email",),))
+    assert [row[2:] for row in rows] == [("n***@e***", {"_atlas_natural_key": "n***@e***"})] * 2
+
+
 def test_what_did_not_fit_is_shown_by_field_under_the_same_rule(scanned: PgConnection) -> None:
-    [row] = sampled(scanned, check(Rule.CAST_LOSS))
+    losses = check(Rule.CAST_LOSS, "_atlas_errors")
+    [row] = sampled(scanned, losses)
     assert row[3] == {"amount": "lots of money"}
     add_finding(scanned, "amount", "name")
-    [row] = sampled(scanned, check(Rule.CAST_LOSS))
+    [row] = sampled(scanned, losses)
     assert row[3] == {"amount": "l***"}
 
 
