@@ -158,11 +158,11 @@ where not _atlas_deleted and _atlas_partition between '2026-01-01' and '2026-01-
 DUPLICATES_BY_HAND = """
 select coalesce(sum(n - 1), 0)::bigint, coalesce(sum(n), 0)::bigint
 from (
-    select count(*) as n
+    select count(distinct _atlas_row_hash) as n
     from {chart}
     where not _atlas_deleted and _atlas_partition between '2026-01-01' and '2026-01-01'
-        and id is not null
-    group by id, _airbyte_extracted_at
+        and _atlas_natural_key is not null
+    group by _atlas_natural_key, _atlas_instant
 ) as key
 """
 
@@ -214,7 +214,11 @@ def make_checks() -> list[Check]:
         one(Rule.PAIR, given=PairParameters("created_at", "updated_at")),
         one(Rule.FRESHNESS, "created_at", given=FreshnessParameters()),
         one(Rule.FRESHNESS, "_airbyte_extracted_at", given=FreshnessParameters()),
-        one(Rule.DUPLICATE, "id", given=DuplicateParameters(("_airbyte_extracted_at",))),
+        one(
+            Rule.DUPLICATE,
+            "_atlas_natural_key",
+            given=DuplicateParameters(("_atlas_instant",), repeats_are_one=True),
+        ),
         one(Rule.REFERENCE, "country", given=ReferenceParameters(OTHER, "code")),
         one(Rule.SCHEMA, given=SchemaParameters(expected)),
     ]
@@ -428,7 +432,7 @@ def by_pandas(connection: PgConnection, table: Table) -> list[object]:
     import pandas as pd
 
     cursor = connection.execute(
-        sql.SQL("select {}, _atlas_errors, _airbyte_extracted_at from {}").format(
+        sql.SQL("select {}, _atlas_errors, _atlas_natural_key, _atlas_instant from {}").format(
             sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
             sql.Identifier(table.schema, table.name),
         )
@@ -458,7 +462,7 @@ def by_pandas(connection: PgConnection, table: Table) -> list[object]:
         *(int(frame[name].str.contains(DAMAGE, na=False).sum()) for name in texts),
         int(frame["_atlas_errors"].notna().sum()),
         int((frame["created_at"] > frame["updated_at"]).sum()),
-        int(frame.duplicated(["id", "_airbyte_extracted_at"]).sum()),
+        int(frame.duplicated(["_atlas_natural_key", "_atlas_instant"]).sum()),
         int((~frame["country"].isin(codes)).sum()),
         0,
     ]

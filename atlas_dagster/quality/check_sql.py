@@ -97,20 +97,18 @@ def duplicates(
 ) -> sql.Composed:
     """SQL: rows that have a key, and rows beyond the first of one."""
     keys = [sql.Identifier(name) for name in check.columns]
-    group = sql.SQL(", ").join([*keys, *map(sql.Identifier, wanted.within)])
-    rows = sql.SQL("{}").format(identifier(chart))
-    where = sql.SQL(" and ").join([rows_of(days), *(not_null(key) for key in keys)])
-    if wanted.repeats_are_one:
-        rows = sql.SQL("(select distinct {}, _atlas_row_hash from {} where {}) as versions").format(
-            group, rows, where
-        )
-        where = sql.SQL("true")
+    n = "count(distinct _atlas_row_hash)" if wanted.repeats_are_one else "count(*)"
     return sql.SQL(
         """
         select coalesce(sum(n), 0)::bigint, coalesce(sum(n - 1), 0)::bigint
-        from (select count(*) as n from {rows} where {where} group by {group}) as key
+        from (select {n} as n from {chart} where {rows} group by {group}) as key
         """
-    ).format(rows=rows, where=where, group=group)
+    ).format(
+        n=sql.SQL(n),
+        chart=identifier(chart),
+        rows=sql.SQL(" and ").join([rows_of(days), *(not_null(key) for key in keys)]),
+        group=sql.SQL(", ").join([*keys, *map(sql.Identifier, wanted.within)]),
+    )
 
 
 def unreferenced(
