@@ -170,12 +170,15 @@ def _made(node: Node, entry: Mapping[str, Node], flags: int, kind: str) -> Any:
             _refuse_other_languages(entry[key])
     if enabled is not None and enabled.value is False:
         return None
-    configuration = {
-        **{key: _plain(value) for key, value in entry.items()},
-        "type": kind,
-    }
-    if "supported_language" in configuration:
-        configuration["supported_languages"] = [configuration.pop("supported_language")]
+    configuration = {key: _plain(value) for key, value in entry.items()}
+    configuration.pop("supported_language", None)
+    named: Any = (configuration.get("supported_languages") or [None])[0]
+    context = cast("dict[str, Any]", named).get("context") if isinstance(named, dict) else None
+    configuration["type"] = kind
+    configuration["supported_languages"] = [
+        # A list of names would make Presidio forget the words of context beside it.
+        {"language": LANGUAGE, "context": context or configuration.get("context")}
+    ]
     try:
         (made,) = RecognizerListLoader.get(
             cast("Any", [configuration]), [LANGUAGE], global_regex_flags=flags

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.pii.detectors import Detector, detectors_of
@@ -52,17 +52,38 @@ def load_analyzer(file: Path) -> Analyzer:
 
 def load_recognizers(file: Path) -> tuple[Any, ...]:
     """Presidio's recognizers, those of ``file`` in the place of the ones that it names."""
-    from presidio_analyzer import RecognizerRegistry
-
     own = read_recognizers(file)
-    registry = RecognizerRegistry(supported_languages=[LANGUAGE])
-    registry.load_predefined_recognizers(languages=[LANGUAGE], nlp_engine=_no_language_model())
-    predefined = cast("list[Any]", registry.recognizers)
-    kept = [one for one in predefined if type(one).__name__ not in own.replaced]
+    kept = [one for one in _predefined() if type(one).__name__ not in own.replaced]
     recognizers = (*kept, *own.recognizers)
     if not recognizers:
         raise ConfigError(f"{file}: no recognizer is left; enable one")
     return recognizers
+
+
+def _predefined() -> list[Any]:
+    """What `RecognizerRegistry.load_predefined_recognizers` gives, without a word on the others."""
+    from presidio_analyzer.recognizer_registry.recognizers_loader_utils import (
+        RecognizerConfigurationLoader,
+        RecognizerListLoader,
+    )
+
+    settings: dict[str, Any] = RecognizerConfigurationLoader.get()
+    enabled = [entry for entry in settings["recognizers"] if entry.get("enabled", True)]
+    ours: Any = [entry for entry in map(_in_english, enabled) if entry["supported_languages"]]
+    flags = int(settings["global_regex_flags"])
+    return list(RecognizerListLoader.get(ours, [LANGUAGE], global_regex_flags=flags))
+
+
+def _in_english(entry: dict[str, Any]) -> dict[str, Any]:
+    """One of Presidio's entries for this language alone; without any if it is not for it."""
+    languages: list[Any] = entry.get("supported_languages") or [LANGUAGE]
+    english = [one for one in languages if _language(one) == LANGUAGE]
+    return {**entry, "supported_languages": english}
+
+
+def _language(entry: Any) -> Any:
+    """Of a language by itself, or with words of context."""
+    return entry if isinstance(entry, str) else entry["language"]
 
 
 def _detectors(recognizer: Any) -> list[Detector]:
