@@ -72,6 +72,7 @@ def erase(
     if "chart" in searched.layers:
         _change_chart(connection, searched, mode)
     _change_navigate(connection, searched)
+    connection.execute(erase_sql.delete_samples(searched.stream))
     _forget_statistics(connection, searched)
     return rows
 

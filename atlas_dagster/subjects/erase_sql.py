@@ -103,6 +103,22 @@ def forget_dirty_keys(stream: Stream) -> sql.Composed:
     ).format(sql.Literal(stream.table_name))
 
 
+def delete_samples(stream: Stream) -> sql.Composed:
+    """SQL: what quality checks show of the person's rows goes; the next scan shows others."""
+    return sql.SQL(
+        """
+        delete from pipeline.quality_failed_row as sample
+        using pipeline.quality_score as score
+        where score.scan_id = sample.scan_id
+            and score.table_name = {table_name}
+            and (
+                sample.raw_id in (select _airbyte_raw_id from subject_version)
+                or sample.natural_key in (select natural_key from subject_key)
+            )
+        """
+    ).format(table_name=sql.Literal(stream.table_name))
+
+
 def mark_dirty_keys(stream: Stream) -> sql.Composed:
     """SQL: let navigate follow the keys that the changed versions have in chart now."""
     return sql.SQL(

@@ -372,3 +372,31 @@ def test_a_key_that_navigate_has_not_followed_yet_is_forgotten(
     warehouse.execute("insert into pipeline.dirty_key values ('crm__people', '1', now())")
     erase(warehouse, ANN)
     assert warehouse.execute("select from pipeline.dirty_key").fetchall() == []
+
+
+def test_what_quality_checks_keep_of_the_rows_goes_with_them(
+    warehouse: PgConnection, people: Stream
+) -> None:
+    (scan,) = warehouse.execute(
+        "insert into pipeline.quality_score"
+        " (table_name, run_id, status, coverage, is_graded, not_checked)"
+        " values (%s, 'run', 'fail', 1, true, '{}') returning scan_id",
+        (people.table_name,),
+    ).fetchone() or (0,)
+    warehouse.execute(
+        "insert into pipeline.quality_result (scan_id, check_name, rule, dimension, columns,"
+        " origin, status, message) values (%s, 'city', '', '', '{}', '', 'fail', '')",
+        (scan,),
+    )
+    for position, (raw_id, key, city) in enumerate(
+        (("a1", None, f"near {ANN}"), ("gone", "1", "Bonn"), ("b1", "2", "Ulm"))
+    ):
+        warehouse.execute(
+            "insert into pipeline.quality_failed_row"
+            " (scan_id, check_name, position, raw_id, natural_key, shown)"
+            " values (%s, 'city', %s, %s, %s, jsonb_build_object('city', %s::text))",
+            (scan, position, raw_id, key, city),
+        )
+    erase(warehouse, ANN)
+    kept = warehouse.execute("select raw_id from pipeline.quality_failed_row").fetchall()
+    assert kept == [("b1",)]
