@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +13,17 @@ from atlas_dagster.pii.detectors import Detector, detectors_of
 from atlas_dagster.pii.phone_numbers import phone_detector
 from atlas_dagster.pii.recognizer_file import LANGUAGE, read_recognizers
 
-SCANNER_VERSION = 1
-"""Raised when what a scan reports of the same values changes."""
-_PACKAGES = ("presidio-analyzer", "phonenumbers", "tldextract", "regex")
-
 
 @dataclass(frozen=True)
 class Analyzer:
     """What values are scanned with.
 
     ``engine`` is Presidio's AnalyzerEngine: what a scan finds is what it finds in every value, with
-    the words of the field's name as context. ``fingerprint`` is another one when the findings may
-    be: by a recognizer, a pattern, a score, a version.
+    the words of the field's name as context.
     """
 
     engine: Any
     detectors: tuple[Detector, ...]
-    fingerprint: str
 
 
 def load_analyzer(file: Path) -> Analyzer:
@@ -46,7 +37,6 @@ def load_analyzer(file: Path) -> Analyzer:
     return Analyzer(
         engine=engine_of(recognizers),
         detectors=tuple(detector for one in recognizers for detector in _detectors(one)),
-        fingerprint=fingerprint(recognizers),
     )
 
 
@@ -104,35 +94,6 @@ def engine_of(recognizers: Sequence[Any]) -> Any:
         nlp_engine=_no_language_model(),
         supported_languages=[LANGUAGE],
     )
-
-
-def fingerprint(recognizers: Sequence[Any]) -> str:
-    """What tells two sets of recognizers apart, and nothing else: 32 hexadecimal digits."""
-    told: dict[str, Any] = {
-        "scanner": SCANNER_VERSION,
-        "packages": {package: version(package) for package in _PACKAGES},
-        "recognizers": sorted((_told(one) for one in recognizers), key=json.dumps),
-    }
-    text = json.dumps(told, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _told(recognizer: Any) -> dict[str, Any]:
-    return {
-        "class": type(recognizer).__qualname__,
-        "name": recognizer.name,
-        "entities": recognizer.supported_entities,
-        "patterns": [
-            [pattern.name, pattern.regex, pattern.score]
-            for pattern in getattr(recognizer, "patterns", ())
-        ],
-        "flags": int(getattr(recognizer, "global_regex_flags", 0) or 0),
-        "context": list(recognizer.context or ()),
-        "thresholds": recognizer.score_thresholds,
-        "regions": list(getattr(recognizer, "supported_regions", ())),
-        "leniency": getattr(recognizer, "leniency", None),
-        "pairs": [list(pair) for pair in getattr(recognizer, "replacement_pairs", ()) or ()],
-    }
 
 
 def stay_offline() -> None:

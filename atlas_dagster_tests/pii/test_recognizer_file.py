@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from atlas_dagster.errors import ConfigError
-from atlas_dagster.pii.recognizers import fingerprint, load_analyzer, load_recognizers
+from atlas_dagster.pii.digest import recognizers_digest
+from atlas_dagster.pii.recognizers import load_analyzer, load_recognizers
 from atlas_dagster.pii.scan import Scanner
 from atlas_dagster_tests.pii.support import chunk, plain_findings
 
@@ -179,9 +180,9 @@ def every_name(tmp_path: Path) -> list[str]:
     return [type(one).__name__ for one in load_recognizers(tmp_path / "none.yaml")]
 
 
-def test_the_fingerprint_changes_with_what_may_change_findings(file: Path) -> None:
-    prints = {fingerprint(load_recognizers(file))}
-    assert prints == {fingerprint(load_recognizers(file))}
+def test_the_digest_changes_with_what_may_change_findings(file: Path) -> None:
+    digests = {recognizers_digest(file, None)}
+    assert digests == {recognizers_digest(file, None)}
     for text in (
         BADGES,
         BADGES.replace("0.4", "0.5"),
@@ -193,5 +194,16 @@ def test_the_fingerprint_changes_with_what_may_change_findings(file: Path) -> No
         BADGES.replace("enabled: false", "enabled: true"),
     ):
         file.write_text(text)
-        prints.add(fingerprint(load_recognizers(file)))
-    assert len(prints) == 9
+        digests.add(recognizers_digest(file, None))
+    assert len(digests) == 9
+
+
+def test_words_of_context_of_an_own_recognizer_are_its_own(file: Path) -> None:
+    file.write_text(BADGES)
+    context = {one.name: one.context for one in load_recognizers(file)}
+    assert context["Badge recognizer"] == ["badge", "access"]
+    assert context["Titles recognizer"] == ["title"]
+
+
+def test_another_model_is_another_digest(file: Path) -> None:
+    assert recognizers_digest(file, "en_core_web_sm") != recognizers_digest(file, None)
