@@ -16,7 +16,8 @@ import dagster as dg
 from atlas_dagster.airbyte import notices
 from atlas_dagster.airbyte.events import column_schema
 from atlas_dagster.airbyte.notices import Payload
-from atlas_dagster.assets.observed_syncs import BUDGET_SECONDS, MOST_EVENTS
+from atlas_dagster.assets.layer_runs import BUDGET_SECONDS
+from atlas_dagster.assets.observed_syncs import MOST_EVENTS
 from atlas_dagster.assets.sync_events import Due, find_told
 from atlas_dagster.catalog_answers import parse_columns, stream_slugs
 from atlas_dagster.errors import PayloadError

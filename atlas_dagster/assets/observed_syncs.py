@@ -17,7 +17,13 @@ import msgspec
 
 from atlas_dagster.airbyte.snapshot import IndexReader
 from atlas_dagster.airbyte.untold import UntoldJob, load_outcome, load_untold, mark_told
-from atlas_dagster.assets.layer_runs import day_request, is_awaited, layers_job_name, sync_origin
+from atlas_dagster.assets.layer_runs import (
+    BUDGET_SECONDS,
+    day_request,
+    is_awaited,
+    layers_job_name,
+    sync_origin,
+)
 from atlas_dagster.assets.sync_events import Due, due_events, find_told
 from atlas_dagster.catalog import Connection
 from atlas_dagster.catalog_store import load_connection
@@ -33,9 +39,6 @@ if TYPE_CHECKING:
     )
 
     from atlas_dagster.airbyte.server import AirbyteApi
-
-BUDGET_SECONDS = 40.0
-"""A tick is cut off after 60 s, and its cursor is lost then."""
 
 MOST_EVENTS = 500
 """The daemon writes a tick's events one by one."""
