@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeAlias
 
 from atlas_dagster.yaml_source import Node
+
+Path: TypeAlias = tuple[str, ...]
+"""A field: its name, or the names that lead to it; `[]` is any item of a list, `*` any key."""
 
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]*")
 

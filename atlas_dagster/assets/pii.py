@@ -18,9 +18,9 @@ from atlas_dagster.assets.personal_data import (
 from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.layers.explore import explore_table
-from atlas_dagster.layers.policy import Path
 from atlas_dagster.pii.digest import recognizers_digest
 from atlas_dagster.pii.store import save_scan, unscanned_days
+from atlas_dagster.pii_rules import Path
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import PgConnection, table_exists
@@ -67,16 +67,13 @@ def materialize_pii(
     check = pii_check_result(data.decision)
     if not check.passed:
         context.log.warning(f"{stream.label}: personal data in {check.description}")
-    newest = scans[-1].result if scans else {}
     return dg.MaterializeResult(
         metadata={
             "atlas/pii": findings_table(data, _samples(scans)),
             "atlas/pii_fields": len({verdict.path for verdict in data.verdicts}),
             "atlas/records_scanned": sum(scan.records for scan in scans),
             "atlas/days_scanned": len(scans),
-            **({"atlas/ner": newest["ner"]} if newest else {}),
-            **({"atlas/ner_cut": newest["cut"]} if newest.get("cut") else {}),
-            **({"atlas/maps": newest["maps"]} if newest.get("maps") else {}),
+            **(_told_of(scans[-1]) if scans else {}),
         },
         check_results=[check],
     )
@@ -114,6 +111,15 @@ def _scan_days(
         )
         scans.append(scan)
     return scans
+
+
+def _told_of(scan: StreamScan) -> dict[str, Any]:
+    """What a person should know of a scan; of most there is nothing cut, and no map."""
+    return {
+        "atlas/ner": scan.ner,
+        **({"atlas/ner_cut": list(scan.cut)} if scan.cut else {}),
+        **({"atlas/maps": scan.map_names} if scan.maps else {}),
+    }
 
 
 def _samples(scans: Sequence[StreamScan]) -> dict[tuple[Path, str], list[str]]:

@@ -15,8 +15,9 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from atlas_dagster.catalog import Stream, Table
-from atlas_dagster.layers.field_sql import Path, holds_value, value_text
+from atlas_dagster.layers.field_sql import holds_value, value_text
 from atlas_dagster.layers.landing_source import LandingSource, landed_rows
+from atlas_dagster.pii_rules import Path
 from atlas_dagster.warehouse import PgConnection, identifier, table_exists
 
 

@@ -12,7 +12,8 @@ from typing import TypeAlias
 from psycopg import sql
 from typing_extensions import LiteralString
 
-Path = tuple[str, ...]
+from atlas_dagster.pii_rules import Path
+
 Change: TypeAlias = Callable[[sql.Composable], sql.Composable]
 """From a value, jsonb and cheap to repeat, to what becomes of it."""
 Test: TypeAlias = Callable[[sql.Composable], sql.Composable]

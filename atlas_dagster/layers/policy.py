@@ -16,8 +16,6 @@ from atlas_dagster.json_schema import ColumnType
 from atlas_dagster.pii_rules import Action, field_name
 from atlas_dagster.warehouse import PgConnection
 
-Path = tuple[str, ...]
-
 _BLOCK_BYTES = 64  # of SHA-256
 
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.policy import FieldPolicy, Path, StreamPolicy, stream_policy
-from atlas_dagster.pii_rules import Action, Decision, PiiPolicy, field_name, field_path
+from atlas_dagster.layers.policy import FieldPolicy, StreamPolicy, stream_policy
+from atlas_dagster.pii_rules import Action, Decision, Path, PiiPolicy, field_name, field_path
 
 
 @dataclass(frozen=True)

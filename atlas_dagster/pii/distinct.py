@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
-from atlas_dagster.pii.fields import Path
+from atlas_dagster.pii_rules import Path
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,6 +9,7 @@ from typing import Any, cast
 import msgspec
 
 from atlas_dagster.pii.context import ANY_INDEX, ANY_KEY
+from atlas_dagster.pii_rules import Path
 
 MOST_COLUMNS = 1600
 """As many columns as a table can have: documents with more keys than these are maps."""
@@ -18,8 +19,6 @@ MOST_FIELDS = 5_000
 """So many fields are told apart in all; what comes later is in maps from the start."""
 DEEPEST = 40
 """What is nested deeper than this belongs to the field at this depth."""
-
-Path = tuple[str, ...]
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^\s\[\]{}:,"]+', re.DOTALL)
 

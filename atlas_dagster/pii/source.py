@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from atlas_dagster.catalog import Stream
 from atlas_dagster.pii.distinct import DistinctValues
 from atlas_dagster.pii.extract_sql import copy_records
-from atlas_dagster.pii.fields import FieldSorter, Path, whole_paths
+from atlas_dagster.pii.fields import FieldSorter, whole_paths
 from atlas_dagster.pii.read_ahead import read_ahead
+from atlas_dagster.pii_rules import Path
 from atlas_dagster.warehouse import PgConnection
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from atlas_dagster.pii.ner_result import NOT_ACTIVE, NerResult
 from atlas_dagster.pii.source import FieldValues, stream_values
 from atlas_dagster.pii.store import FieldScan
 from atlas_dagster.pii.verdict import judge
-from atlas_dagster.pii_rules import field_name
+from atlas_dagster.pii_rules import Path, field_name
 from atlas_dagster.warehouse import PgConnection
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from atlas_dagster.pii.ner import NameFinder
     from atlas_dagster.pii.scan import Scanner
-
-Path = tuple[str, ...]
 
 HELD_FOR_NER = 50_000
 """So many distinct values of a field wait for a model: no time would be left for more."""
@@ -46,12 +44,16 @@ class StreamScan:
     cut: tuple[str, ...]
 
     @property
+    def map_names(self) -> list[str]:
+        return [field_name(path) for path in self.maps]
+
+    @property
     def result(self) -> dict[str, Any]:
         """What a person should know of the scan beside its findings."""
         return {
             "ner": self.ner,
             "cut": list(self.cut),
-            "maps": [field_name(path) for path in self.maps],
+            "maps": self.map_names,
         }
 
 

@@ -12,9 +12,9 @@ from functools import partial
 from psycopg import sql
 
 from atlas_dagster.errors import ConfigError
-from atlas_dagster.layers.field_sql import Change, Path, changed_fields, value_text
+from atlas_dagster.layers.field_sql import Change, changed_fields, value_text
 from atlas_dagster.layers.history_rules import CDC_PREFIX
-from atlas_dagster.pii_rules import Action, field_name
+from atlas_dagster.pii_rules import Action, Path, field_name
 from atlas_dagster.subjects.streams import SearchedStream, overlaps
 
 ERASED = "<erased>"

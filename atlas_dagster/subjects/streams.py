@@ -13,7 +13,6 @@ from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.history_rules import HistoryRules, history_rules
 from atlas_dagster.layers.policy import (
     NO_POLICY,
-    Path,
     StreamPolicy,
     charted_policy,
     keyed_policy,
@@ -22,7 +21,7 @@ from atlas_dagster.layers.policy import (
 from atlas_dagster.layers.policy_decisions import named_path
 from atlas_dagster.layers.stream_columns import registered_stream
 from atlas_dagster.pii.store import load_verdicts
-from atlas_dagster.pii_rules import Action
+from atlas_dagster.pii_rules import Action, Path
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection, table_exists
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from atlas_dagster.pii import fields
-from atlas_dagster.pii.fields import DEEPEST, FieldSorter, Path, whole_paths
+from atlas_dagster.pii.fields import DEEPEST, FieldSorter, whole_paths
+from atlas_dagster.pii_rules import Path
 
 
 def sorted_values(*documents: bytes) -> dict[Path, list[str]]:
