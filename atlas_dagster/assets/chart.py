@@ -12,7 +12,7 @@ from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
 from atlas_dagster.assets.lineage import chart_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
-from atlas_dagster.assets.personal_data import load_personal_data, refuse_forbidden
+from atlas_dagster.assets.personal_data import column_tags, load_personal_data, refuse_forbidden
 from atlas_dagster.catalog import Stream
 from atlas_dagster.layers.chart import build_chart, chart_table
 from atlas_dagster.layers.history_rules import history_rules
@@ -85,7 +85,7 @@ def materialize_chart(
     drift = check_drift(connection, stream, run_id)
     if not drift.passed:
         context.log.warning(f"{stream.label}: {drift.description}")
-    tell_columns(context, chart_metadata(stream, history, data.column_tags))
+    tell_columns(context, chart_metadata(stream, history, column_tags(data.verdicts, policy)))
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, chart_table(stream)),

@@ -12,7 +12,7 @@ from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
 from atlas_dagster.assets.lineage import navigate_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
-from atlas_dagster.assets.personal_data import load_personal_data
+from atlas_dagster.assets.personal_data import column_tags
 from atlas_dagster.catalog import Stream
 from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.history_rules import history_rules
@@ -20,6 +20,7 @@ from atlas_dagster.layers.navigate import build_navigate, navigate_table
 from atlas_dagster.layers.policy import charted_policy, policed_stream
 from atlas_dagster.layers.snapshots import open_refusals
 from atlas_dagster.layers.stream_columns import registered_stream
+from atlas_dagster.pii.store import load_verdicts
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 
@@ -72,7 +73,7 @@ def materialize_navigate(
     """Bring navigate in line with chart's versions of the run's days."""
     stream = registered_stream(connection, stream)
     policy = charted_policy(connection, chart_table(stream))
-    tags = load_personal_data(connection, stream, rules).column_tags
+    tags = column_tags(load_verdicts(connection, stream.table_name), policy)
     stream = policed_stream(stream, policy)
     history = history_rules(stream, rules, policy)
     first, last = day_range(context)

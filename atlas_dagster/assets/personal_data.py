@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ import dagster as dg
 
 from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import ConfigError
-from atlas_dagster.layers.policy import Path
+from atlas_dagster.layers.policy import StreamPolicy
 from atlas_dagster.layers.policy_decisions import FieldDecision, StreamDecision, decide_stream
 from atlas_dagster.pii.store import StoredVerdict, load_verdicts
-from atlas_dagster.pii_rules import field_name
+from atlas_dagster.pii_rules import Path, field_name
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import PgConnection
@@ -23,18 +23,19 @@ from atlas_dagster.warehouse import PgConnection
 class PersonalData:
     """The personal data of a stream as of all its scans, and what is done to it."""
 
-    verdicts: tuple[StoredVerdict, ...]
+    verdicts: Sequence[StoredVerdict]
     decision: StreamDecision
 
-    @property
-    def column_tags(self) -> dict[str, dict[str, str]]:
-        """Tags of the columns that hold some, by property: the surest entity, and the action."""
-        tags: dict[str, dict[str, str]] = {}
-        for verdict in sorted(self.verdicts, key=lambda v: -v.confidence):
-            column = tags.setdefault(verdict.path[0], {"pii": verdict.entity})
-            action = self.decision.policy.action(verdict.path).value
-            column.setdefault("pii_policy", action)
-        return tags
+
+def column_tags(
+    verdicts: Iterable[StoredVerdict], policy: StreamPolicy
+) -> dict[str, dict[str, str]]:
+    """Tags of the columns that hold some, by property: the surest entity, and the action."""
+    tags: dict[str, dict[str, str]] = {}
+    for verdict in sorted(verdicts, key=lambda v: -v.confidence):
+        action = policy.action(verdict.path).value
+        tags.setdefault(verdict.path[0], {"pii": verdict.entity, "pii_policy": action})
+    return tags
 
 
 def load_personal_data(
@@ -50,7 +51,7 @@ def load_personal_data(
         found.setdefault(verdict.path, []).append(verdict.entity)
     key = rules.natural_key or stream.primary_key
     secret = load_settings().pii_hash_key
-    return PersonalData(tuple(verdicts), decide_stream(stream, key, rules.pii, found, secret))
+    return PersonalData(verdicts, decide_stream(stream, key, rules.pii, found, secret))
 
 
 def refuse_forbidden(stream: Stream, decision: StreamDecision) -> None:
@@ -95,12 +96,11 @@ def findings_table(
         "|---|---|---|---|---|---|---|---|",
     ]
     for verdict in data.verdicts:
-        share = verdict.rows / verdict.field_rows if verdict.field_rows else 0.0
         shown = samples.get((verdict.path, verdict.entity), ())
         cells = [
             _code(field_name(verdict.path)),
             f"{verdict.entity}{_KINDS[verdict.kind]}",
-            f"{share:.1%}",
+            f"{verdict.share:.1%}",
             f"{verdict.mean_score:.2f}",
             f"{verdict.confidence:.2f}",
             data.decision.policy.action(verdict.path).value,

@@ -76,7 +76,7 @@ def _fields(
             name=field_name(verdict.path),
             entity=verdict.entity,
             kind=verdict.kind,
-            share=verdict.rows / verdict.field_rows if verdict.field_rows else 0.0,
+            share=verdict.share,
             confidence=verdict.confidence,
             first_day=verdict.first_day,
             last_day=verdict.last_day,

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from psycopg import sql
-from psycopg.rows import class_row
+from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
 from atlas_dagster.pii.findings import FieldFindings
@@ -50,6 +50,11 @@ class StoredVerdict:
     evidence: tuple[str, ...]
     first_day: date
     last_day: date
+
+    @property
+    def share(self) -> float:
+        """The share of the field's values that hold it."""
+        return self.rows / self.field_rows if self.field_rows else 0.0
 
 
 def unscanned_days(
@@ -143,37 +148,12 @@ def _rows(verdict: Verdict | None, field_rows: int) -> int:
 
 def load_verdicts(connection: PgConnection, table_name: str) -> list[StoredVerdict]:
     """The personal data of a stream, by field: what was once found stays found."""
-    with connection.cursor(row_factory=class_row(_Row)) as cursor:
-        rows = cursor.execute(_VERDICTS, {"table_name": table_name}).fetchall()
-    return [row.verdict() for row in rows]
+    with connection.cursor(row_factory=kwargs_row(_stored)) as cursor:
+        return cursor.execute(_VERDICTS, {"table_name": table_name}).fetchall()
 
 
-@dataclass(frozen=True)
-class _Row:
-    path: list[str]
-    entity: str
-    kind: str
-    rows: int
-    field_rows: int
-    mean_score: float
-    confidence: float
-    evidence: list[str]
-    first_day: date
-    last_day: date
-
-    def verdict(self) -> StoredVerdict:
-        return StoredVerdict(
-            tuple(self.path),
-            self.entity,
-            self.kind,
-            self.rows,
-            self.field_rows,
-            self.mean_score,
-            self.confidence,
-            tuple(self.evidence),
-            self.first_day,
-            self.last_day,
-        )
+def _stored(path: list[str], evidence: list[str], **others: Any) -> StoredVerdict:
+    return StoredVerdict(path=tuple(path), evidence=tuple(evidence), **others)
 
 
 _SAVE_FINDING = """
