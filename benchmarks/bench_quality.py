@@ -33,6 +33,7 @@ from _measure import (
 from psycopg import sql
 
 from atlas_dagster.catalog import Table
+from atlas_dagster.json_limits import ValueLimits
 from atlas_dagster.quality.engine import run_checks
 from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.score import score
@@ -42,7 +43,6 @@ from atlas_dagster.quality.spec import (
     DuplicateParameters,
     ExpectedColumn,
     FreshnessParameters,
-    InvalidParameters,
     Limit,
     MissingParameters,
     NoParameters,
@@ -191,7 +191,7 @@ def make_checks() -> list[Check]:
         )
 
     def invalid(column: str, **given: object) -> Check:
-        return one(Rule.INVALID, column, given=InvalidParameters(**given))  # type: ignore[arg-type]
+        return one(Rule.INVALID, column, given=ValueLimits(**given))  # type: ignore[arg-type]
 
     expected = tuple(ExpectedColumn(name, kind) for name, kind in COLUMNS.items())
     return [

@@ -13,7 +13,6 @@ from atlas_dagster.quality.formats import DAMAGED_TEXT, FORMATS
 from atlas_dagster.quality.spec import (
     Check,
     Dimension,
-    InvalidParameters,
     Limit,
     MissingParameters,
     Operator,
@@ -83,7 +82,7 @@ def _invalid(column: Column, limits: ValueLimits) -> Check:
         description=f"{column.layer} is {_described(column, limits)}.",
         origin=f"the source's schema: {_keywords(column, limits)}",
         threshold=_INVALID,
-        parameters=InvalidParameters(**asdict(limits)),
+        parameters=limits,
     )
 
 

@@ -14,9 +14,9 @@ from typing import Any, cast
 from psycopg import sql
 from typing_extensions import LiteralString
 
+from atlas_dagster.json_limits import ValueLimits
 from atlas_dagster.quality.spec import (
     Check,
-    InvalidParameters,
     Json,
     MissingParameters,
     Number,
@@ -42,7 +42,7 @@ def row_condition(check: Check, types: Mapping[str, str]) -> RowCondition:
     match check.parameters:
         case MissingParameters(empty_is_missing):
             return _missing(check, types, empty_is_missing)
-        case InvalidParameters() as wanted:
+        case ValueLimits() as wanted:
             return _invalid(check, types, wanted)
         case TextDamageParameters(pattern):
             return _damaged(check, types, pattern)
@@ -77,7 +77,11 @@ def _damaged(check: Check, types: Mapping[str, str], pattern: str) -> RowConditi
     )
 
 
-def _invalid(check: Check, types: Mapping[str, str], wanted: InvalidParameters) -> RowCondition:
+def _invalid(check: Check, types: Mapping[str, str], wanted: ValueLimits) -> RowCondition:
+    """Values beyond a limit: numbers by the column as it is, lengths and patterns by its text.
+
+    A pattern is one of PostgreSQL's, searched for anywhere in the text.
+    """
     name = check.columns[0]
     value, spelled = sql.Identifier(name), as_text(name, types)
     tests: list[sql.Composable] = []

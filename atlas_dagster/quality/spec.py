@@ -12,8 +12,8 @@ from enum import Enum
 from typing import TypeAlias, Union
 
 from atlas_dagster.catalog import Table
+from atlas_dagster.json_limits import Number, ValueLimits
 
-Number: TypeAlias = int | float
 Json: TypeAlias = Union[bool, int, float, str, "list[Json]", "dict[str, Json]", None]
 
 
@@ -138,24 +138,6 @@ class DuplicateParameters:
 
 
 @dataclass(frozen=True)
-class InvalidParameters:
-    """What a value that is not missing must be, all of it.
-
-    ``pattern`` is a regular expression of PostgreSQL, searched for anywhere in the value; numbers
-    are compared with the column as it is, lengths and patterns with its text.
-    """
-
-    pattern: str | None = None
-    values: tuple[Json, ...] | None = None
-    minimum: Number | None = None
-    maximum: Number | None = None
-    exclusive_minimum: Number | None = None
-    exclusive_maximum: Number | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-
-
-@dataclass(frozen=True)
 class TextDamageParameters:
     """A text that contains ``pattern`` was damaged on its way."""
 
@@ -242,7 +224,7 @@ Parameters: TypeAlias = (
     | SchemaParameters
     | MissingParameters
     | DuplicateParameters
-    | InvalidParameters
+    | ValueLimits
     | TextDamageParameters
     | RecordCountParameters
     | FreshnessParameters

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from atlas_dagster.catalog import Table
+from atlas_dagster.json_limits import ValueLimits
 from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.spec import (
     Check,
     DuplicateParameters,
     HistoryParameters,
     HistoryRule,
-    InvalidParameters,
     MissingParameters,
     Rule,
 )
@@ -51,19 +51,19 @@ def three_rows(warehouse: PgConnection) -> PgConnection:
     ("bad", "told"),
     [
         (
-            check(Rule.INVALID, "gone", given=InvalidParameters(pattern="x")),
+            check(Rule.INVALID, "gone", given=ValueLimits(pattern="x")),
             "chart.crm__users has no column gone",
         ),
         (
-            check(Rule.INVALID, "email", given=InvalidParameters(pattern="^(abc")),
+            check(Rule.INVALID, "email", given=ValueLimits(pattern="^(abc")),
             "invalid regular expression: parentheses () not balanced",
         ),
         (
-            check(Rule.INVALID, "email", given=InvalidParameters(minimum=5)),
+            check(Rule.INVALID, "email", given=ValueLimits(minimum=5)),
             "operator does not exist: character varying < integer",
         ),
         (
-            check(Rule.INVALID, "email", given=InvalidParameters(values=("a\0b",))),
+            check(Rule.INVALID, "email", given=ValueLimits(values=("a\0b",))),
             "PostgreSQL text fields cannot contain NUL (0x00) bytes",
         ),
         (
@@ -115,7 +115,7 @@ def test_one_check_that_cannot_run_is_an_error_and_the_others_run(
 def test_many_bad_checks_are_told_apart(three_rows: PgConnection) -> None:
     bad = {
         f"bad_{n}": check(
-            Rule.INVALID, "email", given=InvalidParameters(pattern="(" * n), name=f"bad_{n}"
+            Rule.INVALID, "email", given=ValueLimits(pattern="(" * n), name=f"bad_{n}"
         )
         for n in range(1, 6)
     }
@@ -190,7 +190,7 @@ def test_soda_says_nothing_in_the_logs_of_others(three_rows: PgConnection) -> No
 
 
 def test_streams_are_scanned_side_by_side(three_rows: PgConnection, warehouse_url: str) -> None:
-    bad = check(Rule.INVALID, "email", given=InvalidParameters(pattern="("), name="bad")
+    bad = check(Rule.INVALID, "email", given=ValueLimits(pattern="("), name="bad")
 
     def scan(number: int) -> set[tuple[str, str]]:
         mixed = (SOUND, bad) if number % 2 else (SOUND, ALSO_SOUND)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from atlas_dagster.catalog import DestinationMode, SyncMode, Table
+from atlas_dagster.json_limits import ValueLimits
 from atlas_dagster.quality.derive import derive_checks
 from atlas_dagster.quality.formats import FORMATS
 from atlas_dagster.quality.spec import (
@@ -18,7 +19,6 @@ from atlas_dagster.quality.spec import (
     FreshnessParameters,
     HistoryParameters,
     HistoryRule,
-    InvalidParameters,
     Limit,
     MissingParameters,
     Operator,
@@ -198,20 +198,20 @@ class TestInvalid:
     @pytest.mark.parametrize(
         ("schema", "expected"),
         [
-            ({**STRING, "format": "email"}, InvalidParameters(pattern=FORMATS["email"])),
+            ({**STRING, "format": "email"}, ValueLimits(pattern=FORMATS["email"])),
             ({"anyOf": [{**STRING, "format": "uuid"}, {"type": "null"}]}, {"pattern": "uuid"}),
-            ({**STRING, "pattern": "^a"}, InvalidParameters(pattern="^a")),
-            ({**STRING, "pattern": "^a", "format": "email"}, InvalidParameters(pattern="^a")),
-            ({**STRING, "enum": ["NO", None]}, InvalidParameters(values=("NO",))),
+            ({**STRING, "pattern": "^a"}, ValueLimits(pattern="^a")),
+            ({**STRING, "pattern": "^a", "format": "email"}, ValueLimits(pattern="^a")),
+            ({**STRING, "enum": ["NO", None]}, ValueLimits(values=("NO",))),
             (
                 {**STRING, "minLength": 2, "maxLength": 3},
-                InvalidParameters(None, None, *[None] * 4, 2, 3),
+                ValueLimits(None, None, *[None] * 4, 2, 3),
             ),
             (
                 {**INTEGER, "minimum": 0, "enum": [1, 2]},
-                InvalidParameters(values=(1, 2), minimum=0),
+                ValueLimits(values=(1, 2), minimum=0),
             ),
-            ({"type": "number", "exclusiveMaximum": 9.5}, InvalidParameters(exclusive_maximum=9.5)),
+            ({"type": "number", "exclusiveMaximum": 9.5}, ValueLimits(exclusive_maximum=9.5)),
         ],
     )
     def test_what_the_schema_says_of_values_is_one_check_of_a_column(
@@ -219,7 +219,7 @@ class TestInvalid:
     ) -> None:
         check = derived(stream({"a": schema}, key=()))["invalid__a"]
         if isinstance(expected, dict):
-            expected = InvalidParameters(pattern=FORMATS[str(expected["pattern"])])
+            expected = ValueLimits(pattern=FORMATS[str(expected["pattern"])])
         assert check.parameters == expected
         assert check.threshold == Threshold(ANY, Limit(Operator.GT, 5, Unit.PERCENT))
 
@@ -247,7 +247,7 @@ class TestInvalid:
         users = stream({"a": INSTANT}, key=())
         text = replace(users.columns[0], type=stream({"a": STRING}).columns[0].type)
         check = derived(replace(users, columns=(text,)))["invalid__a"]
-        assert check.parameters == InvalidParameters(pattern=FORMATS["date-time"])
+        assert check.parameters == ValueLimits(pattern=FORMATS["date-time"])
 
     def test_the_description_says_all_of_it(self) -> None:
         check = derived(stream({"a": {**INTEGER, "minimum": 1, "maximum": 5}}, key=()))[

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from atlas_dagster.catalog import Table
+from atlas_dagster.json_limits import ValueLimits
 from atlas_dagster.quality.engine import run_checks
 from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.spec import (
@@ -17,7 +18,6 @@ from atlas_dagster.quality.spec import (
     FreshnessParameters,
     HistoryParameters,
     HistoryRule,
-    InvalidParameters,
     Limit,
     MissingParameters,
     Operator,
@@ -52,7 +52,7 @@ EMPTY = Limit(Operator.LT, 1)
 
 
 def invalid(connection: PgConnection, column: str, **given: Any) -> tuple[str, Any, Any]:
-    one = check(Rule.INVALID, column, given=InvalidParameters(**given))
+    one = check(Rule.INVALID, column, given=ValueLimits(**given))
     return counts(outcome(connection, one))
 
 
@@ -356,7 +356,7 @@ def test_of_an_empty_table_nothing_passes(warehouse: PgConnection) -> None:
     found = outcomes(
         warehouse,
         check(Rule.MISSING, "email", given=MissingParameters()),
-        check(Rule.INVALID, "email", given=InvalidParameters(pattern="x")),
+        check(Rule.INVALID, "email", given=ValueLimits(pattern="x")),
         check(Rule.DUPLICATE, "id", given=DuplicateParameters(())),
         check(Rule.FRESHNESS, "starts", given=FreshnessParameters()),
         check(Rule.CAST_LOSS),
@@ -376,7 +376,7 @@ def test_columns_of_any_name_are_checked(warehouse: PgConnection) -> None:
     found = outcomes(
         warehouse,
         check(Rule.MISSING, odd, given=MissingParameters(), name="missing"),
-        check(Rule.INVALID, odd, given=InvalidParameters(values=("y",)), name="invalid"),
+        check(Rule.INVALID, odd, given=ValueLimits(values=("y",)), name="invalid"),
         check(Rule.DUPLICATE, odd, given=DuplicateParameters(()), name="duplicate"),
     )
     assert {name: counts(one) for name, one in found.items()} == {
@@ -420,7 +420,7 @@ def test_outcomes_come_in_the_order_of_the_checks(warehouse: PgConnection) -> No
         check(Rule.DUPLICATE, "id", given=DuplicateParameters(())),
         check(Rule.MISSING, "email", given=MissingParameters()),
         check(Rule.SCHEMA, given=SchemaParameters((ExpectedColumn("id", "bigint"),))),
-        check(Rule.INVALID, "gone", given=InvalidParameters(pattern="x")),
+        check(Rule.INVALID, "gone", given=ValueLimits(pattern="x")),
     ]
     assert [o.check for o in run_checks(warehouse, Scan(CHART), checks)] == checks
 

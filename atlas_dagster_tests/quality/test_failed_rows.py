@@ -8,6 +8,7 @@ import pytest
 from psycopg import sql
 
 from atlas_dagster.catalog import Table
+from atlas_dagster.json_limits import ValueLimits
 from atlas_dagster.quality.failed_rows import (
     PersonalFields,
     failing_rows,
@@ -21,7 +22,6 @@ from atlas_dagster.quality.spec import (
     DuplicateParameters,
     HistoryParameters,
     HistoryRule,
-    InvalidParameters,
     MissingParameters,
     PairParameters,
     ReferenceParameters,
@@ -45,8 +45,8 @@ from atlas_dagster_tests.quality.support import (
 )
 
 BOB = "bob.builder@example.org"
-BAD_EMAIL = check(Rule.INVALID, "email", given=InvalidParameters(pattern="^nobody"))
-BAD_COUNTRY = check(Rule.INVALID, "country", given=InvalidParameters(values=("FR",)))
+BAD_EMAIL = check(Rule.INVALID, "email", given=ValueLimits(pattern="^nobody"))
+BAD_COUNTRY = check(Rule.INVALID, "country", given=ValueLimits(values=("FR",)))
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ REFERENCE = ReferenceParameters(Table("chart", "crm__countries"), "id")
     "one",
     [
         check(Rule.MISSING, "email", given=MissingParameters(empty_is_missing=True)),
-        check(Rule.INVALID, "amount", given=InvalidParameters(minimum=2, maximum=3)),
+        check(Rule.INVALID, "amount", given=ValueLimits(minimum=2, maximum=3)),
         check(Rule.TEXT_DAMAGE, "email", given=TextDamageParameters("\ufffd")),
         check(Rule.CAST_LOSS),
         check(Rule.PAIR, "starts", "ends", given=PairParameters("starts", "ends")),
