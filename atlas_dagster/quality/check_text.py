@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from atlas_dagster.json_limits import Number
 from atlas_dagster.quality.contract import Contract
-from atlas_dagster.quality.spec import Check, Limit, Number, Operator, Outcome, Rule, Unit
+from atlas_dagster.quality.spec import Check, Limit, Operator, Outcome, Rule, Unit
 
 _SIGNS = {
     Operator.GT: "> {}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from atlas_dagster.quality.spec import Check, Limit, Number, Operator, Outcome, Rule, Status, Unit
+from atlas_dagster.json_limits import Number
+from atlas_dagster.quality.spec import Check, Limit, Operator, Outcome, Rule, Status, Unit
 
 NO_ROWS = "no rows to test"
 

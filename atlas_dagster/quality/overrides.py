@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from atlas_dagster.quality.spec import Check, Limit, Number, Operator, Rule, Threshold, Unit
+from atlas_dagster.json_limits import Number
+from atlas_dagster.quality.spec import Check, Limit, Operator, Rule, Threshold, Unit
 from atlas_dagster.yaml_source import Node
 
 NEVER = "never"

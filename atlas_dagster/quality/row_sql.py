@@ -14,12 +14,11 @@ from typing import Any, cast
 from psycopg import sql
 from typing_extensions import LiteralString
 
-from atlas_dagster.json_limits import ValueLimits
+from atlas_dagster.json_limits import Number, ValueLimits
 from atlas_dagster.quality.spec import (
     Check,
     Json,
     MissingParameters,
-    Number,
     PairParameters,
     Rule,
     TextDamageParameters,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from atlas_dagster.catalog import Column, Stream, SyncMode, Table
+from atlas_dagster.json_limits import Number
 from atlas_dagster.json_schema import INSTANT_TYPES, ColumnType
 from atlas_dagster.quality.column_rules import FAILS_AT_ANY, MEASURED_ONLY, WARNS_AT_ANY
 from atlas_dagster.quality.spec import (
@@ -18,7 +19,6 @@ from atlas_dagster.quality.spec import (
     Limit,
     MissingParameters,
     NoParameters,
-    Number,
     Operator,
     RecordCountParameters,
     RowCountParameters,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from atlas_dagster.json_limits import Number
 from atlas_dagster.quality.soda_language import (
     COMPARISONS,
     FRESHNESS_UNITS,
@@ -13,7 +14,7 @@ from atlas_dagster.quality.soda_language import (
     RANGES,
     CheckType,
 )
-from atlas_dagster.quality.spec import Json, Limit, Number, Operator, Threshold, Unit
+from atlas_dagster.quality.spec import Json, Limit, Operator, Threshold, Unit
 from atlas_dagster.quality.user_values import json_value, number
 from atlas_dagster.yaml_source import Node
 

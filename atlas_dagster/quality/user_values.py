@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from atlas_dagster.json_limits import Number
 from atlas_dagster.quality.soda_language import AGGREGATES
-from atlas_dagster.quality.spec import Json, Number
+from atlas_dagster.quality.spec import Json
 from atlas_dagster.yaml_source import Node, suggestion
 
 _VARIABLE = re.compile(r"\$\{ *[a-z]+\.[a-zA-Z_][a-zA-Z_0-9]* *\}")  # as Soda finds them

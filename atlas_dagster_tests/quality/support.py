@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+from atlas_dagster.json_limits import Number
 from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.quality.engine import run_checks
 from atlas_dagster.quality.queries import Scan
@@ -15,7 +16,6 @@ from atlas_dagster.quality.spec import (
     Json,
     Limit,
     NoParameters,
-    Number,
     Operator,
     Outcome,
     Parameters,
