@@ -16,7 +16,8 @@ from psycopg import sql
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.warehouse import PgConnection, connect, migrate
-from atlas_dagster_tests.airbyte_server.double import AirbyteDouble, running_double
+from atlas_dagster_tests.airbyte_server.double import AirbyteDouble
+from atlas_dagster_tests.http_double import running
 from atlas_dagster_tests.qalita_server import double as qalita
 
 
@@ -84,14 +85,14 @@ def warehouse(warehouse_url: str) -> Iterator[PgConnection]:
 @pytest.fixture
 def airbyte_server() -> Iterator[AirbyteDouble]:
     """An Airbyte server with an empty workspace."""
-    with running_double() as double:
+    with running(AirbyteDouble()) as double:
         yield double
 
 
 @pytest.fixture
 def qalita_server() -> Iterator[qalita.QalitaDouble]:
     """A QALITA platform with nothing in it."""
-    with qalita.running_double() as double:
+    with running(qalita.QalitaDouble()) as double:
         yield double
 
 

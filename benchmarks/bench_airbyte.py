@@ -29,12 +29,13 @@ COLUMNS = 10
 
 SERVE = """
 import json, sys
-from atlas_dagster_tests.airbyte_server.double import running_double
+from atlas_dagster_tests.airbyte_server.double import AirbyteDouble
+from atlas_dagster_tests.http_double import running
 from atlas_dagster_tests.airbyte_server.ledger import stream
 
 connections, streams, columns, seconds = json.loads(sys.argv[1])
 fields = {f"field_{number}": {"type": ["null", "string"]} for number in range(columns - 1)}
-with running_double() as double:
+with running(AirbyteDouble()) as double:
     double.delay_seconds = seconds
     fields["id"] = {"type": "integer"}
     for number in range(connections):

@@ -6,16 +6,15 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from atlas_dagster_tests.airbyte_server import answers, states
 from atlas_dagster_tests.airbyte_server.ledger import Job, Json, Ledger
+from atlas_dagster_tests.http_double import HttpDouble
 
 PUBLIC, CONFIGURATION = "/api/public/v1", "/api/v1"
 
@@ -62,14 +61,7 @@ _JOB_BOUNDS = ("createdAtStart", "createdAtEnd", "updatedAtStart", "updatedAtEnd
 Trouble = Answer | Hang | Lose | Gather
 
 
-@dataclass
-class _Rule:
-    request: re.Pattern[str]
-    trouble: Trouble
-    times: int
-
-
-class AirbyteDouble:
+class AirbyteDouble(HttpDouble[Trouble]):
     """The server, and the switches of a test.
 
     ``requests`` are all it was sent, as `METHOD path`. ``credentials`` is ("id", "secret") for
@@ -77,6 +69,7 @@ class AirbyteDouble:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.ledger = Ledger()
         self.requests: list[str] = []
         self.credentials: tuple[str, str] | None = None
@@ -85,58 +78,28 @@ class AirbyteDouble:
         self.repeats_items = False
         self.empty_pages: set[int] = set()
         self.unknown_kinds: set[str] = set()  # of jobs: older servers do not know all
-        self.released = threading.Event()
         self.most_at_once = 0
         self.delay_seconds = 0.0
-        self._rules: list[_Rule] = []
         self._tokens: set[str] = set()
         self._issued = 0
         self._at_once = 0
-        self._lock = threading.RLock()
-        double = self
-
-        class Handler(_Handler):
-            server_double = double
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
 
     @property
     def rest_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}{PUBLIC}"
+        return f"{self.address}{PUBLIC}"
 
     @property
     def configuration_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}{CONFIGURATION}"
-
-    def misbehave(self, request: str, trouble: Trouble, times: int = 1) -> None:
-        """Give the next requests that match (`METHOD path`, a regular expression) trouble."""
-        self._rules.append(_Rule(re.compile(request), trouble, times))
-
-    def behave(self) -> None:
-        """No trouble from now on."""
-        self._rules.clear()
+        return f"{self.address}{CONFIGURATION}"
 
     def expire_tokens(self) -> None:
         """Every token that was issued is refused from now on."""
         self._tokens.clear()
 
-    def count(self, request: str) -> int:
-        """How many requests matched a regular expression so far."""
-        return sum(bool(re.search(request, sent)) for sent in self.requests)
+    def lines(self) -> list[str]:
+        return self.requests
 
-    def serve(self) -> None:
-        """Answer requests until `close`."""
-        self._server.serve_forever(poll_interval=0.05)
-
-    def close(self) -> None:
-        """Let go of requests that hang, and stop."""
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def handle(self, method: str, target: str, headers: Any, content: bytes) -> Answer | Lose:
-        """Answer one request."""
+    def handle(self, method: str, target: str, headers: Any, content: bytes) -> Answer | None:
         url = urlsplit(target)
         with self._lock:
             self.requests.append(f"{method} {url.path}")
@@ -150,7 +113,7 @@ class AirbyteDouble:
                 with self._lock:
                     trouble.does()
             if isinstance(trouble, (Answer, Lose)):
-                return trouble
+                return trouble if isinstance(trouble, Answer) else None
             if isinstance(trouble, Gather):
                 trouble.barrier.wait(timeout=30)
             body = _parse(content, headers.get("Content-Type", ""))
@@ -158,18 +121,11 @@ class AirbyteDouble:
                 answer = self._answer(method, url.path, dict(parse_qsl(url.query)), headers, body)
             if isinstance(trouble, Hang):
                 self.released.wait()
-                return Lose()
+                return None
             return answer
         finally:
             with self._lock:
                 self._at_once -= 1
-
-    def _trouble(self, request: str) -> Trouble | None:
-        for rule in self._rules:
-            if rule.times and rule.request.search(request):
-                rule.times -= 1
-                return rule.trouble
-        return None
 
     def _answer(
         self, method: str, path: str, query: dict[str, str], headers: Any, body: Json
@@ -358,47 +314,6 @@ def _instant(text: str) -> datetime:
 def _is_within(job: Job, bound: str, moment: datetime) -> bool:
     at = job.created_at if bound.startswith("createdAt") else job.updated_at
     return at >= moment if bound.endswith("Start") else at <= moment
-
-
-@contextmanager
-def running_double() -> Iterator[AirbyteDouble]:
-    """A double that answers for the length of a block."""
-    double = AirbyteDouble()
-    thread = threading.Thread(target=double.serve, daemon=True)
-    thread.start()
-    try:
-        yield double
-    finally:
-        double.close()
-        thread.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """HTTP/1.1 with connections that stay open, as Airbyte's server speaks it."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server_double: AirbyteDouble
-
-    def _serve(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer = self.server_double.handle(self.command, self.path, self.headers, content)
-        if isinstance(answer, Lose):
-            self.close_connection = True
-            return
-        self.send_response(answer.status)
-        headers = {"Content-Type": "application/json", **answer.headers}
-        for name, value in headers.items():
-            self.send_header(name, value)
-        body = answer.content
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = do_DELETE = _serve  # noqa: N815
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Tests read ``requests`` instead."""
 
 
 def _parse(content: bytes, kind: str) -> Json:
