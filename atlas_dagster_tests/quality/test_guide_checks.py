@@ -32,7 +32,6 @@ from atlas_dagster_tests.quality.catalogs import (
 
 GUIDE = Path(__file__).parents[2] / "docs" / "checks.md"
 OWN_CHECKS = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)[1]
-NOW = datetime.now(timezone.utc)
 MAYBE_NUMBER = {"type": ["null", "number"]}
 MAYBE_TRUE = {"type": ["null", "boolean"]}
 
@@ -64,8 +63,6 @@ GOOD = {
     "refunded": False,
     "is_employee": True,
     "country_id": "NO",
-    "created_at": (NOW - timedelta(hours=2)).isoformat(),
-    "updated_at": (NOW - timedelta(hours=1)).isoformat(),
 }
 BAD = {
     **GOOD,
@@ -75,7 +72,6 @@ BAD = {
     "country": "no",
     "amount": -1,
     "country_id": "no",
-    "created_at": NOW.isoformat(),
     'a "quoted" €': "x",
 }
 
@@ -89,8 +85,13 @@ def outcomes(
     file = tmp_path / "config/checks/crm/users.yml"
     file.parent.mkdir(parents=True)
     file.write_text(OWN_CHECKS, "utf-8")
-    load(warehouse, COUNTRIES, {"code": "NO"})
-    load(warehouse, USERS, GOOD, BAD)
+    now = datetime.now(timezone.utc)  # of the test: a whole suite may have run since its import
+    read_at = now - timedelta(hours=1)
+    read = {"updated_at": read_at.isoformat()}
+    good = {**GOOD, **read, "created_at": (now - timedelta(hours=2)).isoformat()}
+    bad = {**BAD, **read, "created_at": now.isoformat()}
+    load(warehouse, COUNTRIES, read_at, {"code": "NO"})
+    load(warehouse, USERS, read_at, good, bad)
     told = connection(USERS, COUNTRIES)
     contract = load_contracts(load_settings({}), told, rules("0 * * * *"))["users"]
     assert contract.mistakes == ()
@@ -98,9 +99,10 @@ def outcomes(
     return {outcome.check.name: outcome for outcome in found}
 
 
-def load(warehouse: PgConnection, loaded: Stream, *records: Mapping[str, Any]) -> None:
+def load(
+    warehouse: PgConnection, loaded: Stream, at: datetime, *records: Mapping[str, Any]
+) -> None:
     create_landing(warehouse, loaded)
-    at = NOW - timedelta(hours=1)
     names = (f"{loaded.name}-{number}" for number, _ in enumerate(records))
     land(warehouse, loaded, [Version(n, at, r) for n, r in zip(names, records, strict=True)])
     build(warehouse, loaded)
