@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.definitions.repository_definition.repository_data import RepositoryData
+from dagster_shared.utils.warnings import disable_dagster_warnings
 
 from atlas_dagster.assets.jobs import connection_job_names
 from atlas_dagster.defs.code_location import build_definitions
@@ -24,7 +25,8 @@ def build_repository() -> AtlasRepository:
 
     Raises ConfigError naming the file, line and key that is wrong.
     """
-    return AtlasRepository(Definer(read_project()))
+    with disable_dagster_warnings():
+        return AtlasRepository(Definer(read_project()))
 
 
 class Definer(RepositoryData):
@@ -39,7 +41,7 @@ class Definer(RepositoryData):
     @cached_property
     def everything(self) -> dg.RepositoryDefinition:
         """All definitions, each job resolved."""
-        with _without_collections():
+        with disable_dagster_warnings(), _without_collections():
             repository = build_definitions(self._project).get_repository_def()
             repository.load_all_definitions()
         return repository
@@ -49,7 +51,8 @@ class Definer(RepositoryData):
         slugs = self._connections(job_name, keys)
         if "everything" in vars(self) or not slugs <= self._project.connections.keys():
             return self.everything
-        return define_connections(self._project, sorted(slugs)).get_repository_def()
+        with disable_dagster_warnings():
+            return define_connections(self._project, sorted(slugs)).get_repository_def()
 
     def _connections(self, job_name: str, keys: Iterable[dg.AssetKey]) -> set[str]:
         """The connections that a job is about; an empty name stands for what is of none."""
