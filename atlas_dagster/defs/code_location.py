@@ -9,6 +9,7 @@ from atlas_dagster.airbyte.workspace import build_workspace
 from atlas_dagster.defs.airbyte_server import build_airbyte_server
 from atlas_dagster.defs.connections import build_connections
 from atlas_dagster.defs.executor import in_process
+from atlas_dagster.defs.quality import build_quality
 from atlas_dagster.defs.resources import build_resources
 from atlas_dagster.defs.retention import build_retention
 from atlas_dagster.rules import load_rules
@@ -27,6 +28,7 @@ def build_code_location() -> dg.Definitions:
     return dg.Definitions.merge(
         connections.definitions,
         build_airbyte_server(workspace, settings, connections),
+        build_quality(settings, connections, rules),
         build_retention(rules),
         dg.Definitions(resources=build_resources(workspace), executor=in_process),
     )

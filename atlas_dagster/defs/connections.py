@@ -30,9 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuiltConnections:
-    """All connections; ``layer_jobs`` are the jobs that sensors may request."""
+    """All connections, embedded ones and those of an Airbyte server.
+
+    ``layer_jobs`` are the jobs that sensors may request.
+    """
 
     definitions: dg.Definitions
+    embedded: Sequence[Connection]
+    served: Sequence[Connection]
     slugs: Sequence[str]
     layer_jobs: Sequence[UnresolvedAssetJobDefinition]
 
@@ -67,7 +72,8 @@ def build_connections(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> Bu
         schedules=_schedules(jobs, rules),
         sensors=[build_layer_runs_sensor(layer_jobs)] if layer_jobs else [],
     )
-    return BuiltConnections(definitions, list(jobs), layer_jobs)
+    served_ones = [found.connection for found in served]
+    return BuiltConnections(definitions, embedded, served_ones, list(jobs), layer_jobs)
 
 
 def _connection_assets(
