@@ -12,7 +12,7 @@ from atlas_dagster.assets.quality_gate import GATE
 from atlas_dagster.assets.quality_scan import FullScan
 from atlas_dagster.quality.check_text import limit_text
 from atlas_dagster.quality.gate import BLOCKING
-from atlas_dagster.quality.score import Score
+from atlas_dagster.quality.score import Score, shown_score
 from atlas_dagster.quality.spec import Check, Outcome, Rule, Status
 
 SHOWN_FAILURES = 5
@@ -115,7 +115,7 @@ def score_text(graded: Score) -> str:
     """A score in words, and how much of the stream it is of."""
     if graded.overall is None:
         return "nothing was tested: there is no score"
-    text = f"score {graded.overall:.1f} of 100, coverage {graded.coverage:.2f}"
+    text = f"score {shown_score(graded.overall)} of 100, coverage {graded.coverage:.2f}"
     return text if graded.is_graded else f"{text}: too little to say something of the whole"
 
 
