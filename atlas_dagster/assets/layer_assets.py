@@ -20,6 +20,9 @@ LAYERS = ("explore", "chart", "navigate")
 AFTER_SYNC = ("explore", "pii", "chart", "navigate")
 """The layers and the inspections of a stream, in the order in which they are built."""
 
+CHART_CHECKS, HISTORY_CHECKS = "checks", "history"
+"""The steps of the quality checks, as `step_name` has them: of chart, and of navigate."""
+
 Materialize: TypeAlias = Callable[
     [dg.AssetExecutionContext, PgConnection, Stream], dg.MaterializeResult[Any]
 ]
@@ -29,6 +32,11 @@ Materialize: TypeAlias = Callable[
 def layer_key(layer: str, stream: Stream) -> dg.AssetKey:
     """The asset key of a stream in a layer: ``<layer>/<connection>/<stream>``."""
     return dg.AssetKey([layer, stream.connection, stream.slug])
+
+
+def step_name(work: str, connection: str, stream: str) -> str:
+    """The step of what is done to a stream; of a layer it is what Dagster makes of its key."""
+    return dg.AssetKey([work, connection, stream]).to_python_identifier()
 
 
 def layers_pool(connection: str) -> str:

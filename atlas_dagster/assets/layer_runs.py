@@ -14,9 +14,9 @@ from typing import Any, cast
 import dagster as dg
 import msgspec
 
-from atlas_dagster.assets.layer_assets import AFTER_SYNC
+from atlas_dagster.assets.layer_assets import AFTER_SYNC, CHART_CHECKS, step_name
 from atlas_dagster.assets.metadata import TOUCHED_DAYS
-from atlas_dagster.assets.partitions import partition_of_key
+from atlas_dagster.assets.partitions import PARTITION_TAG, partition_of_key
 
 SETTLE_SECONDS = 30.0
 """Event ids are given before their commit: a younger event may still be overtaken by another."""
@@ -38,8 +38,6 @@ WAITING = (
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
 )
-
-PARTITION_TAG = "dagster/partition"
 
 
 class LayerRunsCursor(msgspec.Struct, frozen=True):
@@ -138,6 +136,8 @@ def read_finished_run(run_id: str, events: Iterable[dg.DagsterEvent]) -> Finishe
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
             if layer in AFTER_SYNC:
                 streams_of_steps[event.step_key] = connection, stream
+                checks = step_name(CHART_CHECKS, connection, stream)
+                streams_of_steps[checks] = connection, stream
             if layer == "navigate" and event.partition:
                 planned.add(StreamDay(connection, stream, event.partition))
             continue

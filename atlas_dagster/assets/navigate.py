@@ -13,6 +13,7 @@ from atlas_dagster.assets.lineage import navigate_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.assets.personal_data import column_tags
+from atlas_dagster.assets.quality_gate import pass_gate
 from atlas_dagster.catalog import Stream
 from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.history_rules import history_rules
@@ -76,6 +77,7 @@ def materialize_navigate(
     tags = column_tags(load_verdicts(connection, stream.table_name), policy)
     stream = policed_stream(stream, policy)
     history = history_rules(stream, rules, policy)
+    passed = pass_gate(context, connection, stream, history)
     first, last = day_range(context)
     result = build_navigate(connection, stream, history, first, last, context.run.run_id)
     context.log.info(
@@ -90,6 +92,7 @@ def materialize_navigate(
             **table_name(connection, navigate_table(stream)),
             **natural_key(history.key),
             **rebuilt(result.rebuilt),
+            **passed,
             "dagster/row_count": result.count.rows,
             "atlas/current_rows": result.count.current or 0,
             "atlas/segments_opened": result.opened,

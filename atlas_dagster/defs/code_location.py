@@ -12,6 +12,7 @@ from atlas_dagster.defs.airbyte_server import build_airbyte_server
 from atlas_dagster.defs.connections import BuiltConnection, build_connection
 from atlas_dagster.defs.executor import in_process
 from atlas_dagster.defs.project import Project, read_project
+from atlas_dagster.defs.quality import refuse_stray_files
 from atlas_dagster.defs.retention import build_retention
 from atlas_dagster.rules import AtlasRules
 
@@ -26,6 +27,7 @@ def build_code_location() -> dg.Definitions:
 
 def build_definitions(project: Project) -> dg.Definitions:
     """Build everything of a project that has been read."""
+    refuse_stray_files(project)
     built = {slug: build_connection(project, slug) for slug in project.connections}
     layer_jobs = [
         job for slug, each in built.items() if (job := each.jobs.get(layers_job_name(slug)))
@@ -33,6 +35,7 @@ def build_definitions(project: Project) -> dg.Definitions:
     return dg.Definitions.merge(
         dg.Definitions(
             assets=[asset for each in built.values() for asset in each.assets],
+            asset_checks=[checks for each in built.values() for checks in each.checks],
             jobs=[job for each in built.values() for job in each.jobs.values()],
             schedules=_schedules(built, project.rules),
             sensors=[build_layer_runs_sensor(layer_jobs)] if layer_jobs else [],

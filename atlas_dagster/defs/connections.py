@@ -1,4 +1,4 @@
-"""Connections: their assets and jobs."""
+"""Connections: their assets, checks and jobs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from atlas_dagster.assets.pii import build_pii_asset
 from atlas_dagster.assets.sync import build_sync_assets
 from atlas_dagster.defs.executor import in_process
 from atlas_dagster.defs.project import Project
+from atlas_dagster.defs.quality import build_connection_checks
 
 Asset: TypeAlias = "dg.AssetsDefinition | dg.AssetSpec"
 
 
 @dataclass(frozen=True)
 class BuiltConnection:
-    """The assets of a connection, and its jobs by name as Dagster has resolved them."""
+    """The assets and checks of a connection, and its jobs by name as Dagster has resolved them."""
 
     assets: Sequence[Asset]
+    checks: Sequence[dg.AssetChecksDefinition]
     jobs: Mapping[str, dg.JobDefinition]
 
 
 def define_connections(project: Project, slugs: Collection[str]) -> dg.Definitions:
-    """The assets and jobs of some connections: all that a run of them needs."""
+    """The assets, checks and jobs of some connections: all that a run of them needs."""
     assets = [asset for slug in slugs for asset in _connection_assets(project, slug)]
-    return _define(project, slugs, assets)
+    checks = [check for slug in slugs for check in build_connection_checks(project, slug)]
+    return _define(project, slugs, assets, checks)
 
 
 def build_connection(project: Project, slug: str) -> BuiltConnection:
@@ -39,15 +42,21 @@ def build_connection(project: Project, slug: str) -> BuiltConnection:
 
     Dagster searches all assets that it is given for those of a job, which adds up over many.
     """
-    assets = _connection_assets(project, slug)
-    repository = _define(project, [slug], assets).get_repository_def()
+    assets, checks = _connection_assets(project, slug), build_connection_checks(project, slug)
+    repository = _define(project, [slug], assets, checks).get_repository_def()
     names = [job.name for job in define_connection_jobs(project.connections[slug])]
-    return BuiltConnection(assets, {name: repository.get_job(name) for name in names})
+    return BuiltConnection(assets, checks, {name: repository.get_job(name) for name in names})
 
 
-def _define(project: Project, slugs: Collection[str], assets: Sequence[Asset]) -> dg.Definitions:
+def _define(
+    project: Project,
+    slugs: Collection[str],
+    assets: Sequence[Asset],
+    checks: Sequence[dg.AssetChecksDefinition],
+) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
+        asset_checks=checks,
         jobs=[job for slug in slugs for job in define_connection_jobs(project.connections[slug])],
         resources=project.resources,
         executor=in_process,

@@ -64,6 +64,15 @@ def navigate_table(stream: Stream) -> Table:
     return Table("navigate", stream.table_name)
 
 
+def takes_all_of_chart(connection: PgConnection, stream: Stream, rules: HistoryRules) -> bool:
+    """Whether `build_navigate` would take all days of chart, whichever it is asked for."""
+    table = navigate_table(stream)
+    if not table_exists(connection, table):
+        return True
+    columns = _as_charted(connection, stream).columns
+    return outdated_by(connection, table, rules, columns) is not None
+
+
 def build_navigate(
     connection: PgConnection,
     stream: Stream,
