@@ -22,6 +22,7 @@ from atlas_dagster_tests.layers.support import (
     oracle_rules,
     read_navigate,
 )
+from atlas_dagster_tests.properties.effort import how_many
 from atlas_dagster_tests.properties.oracle import Snapshot, Version, history
 from atlas_dagster_tests.properties.player import drop_navigate, reset, shown, told
 
@@ -82,7 +83,7 @@ def test_navigate_knows_what_vanished(database: PgConnection, drawn: list[CdcSyn
 
 @pytest.mark.slow
 @given(drawn_jobs)
-@settings(PROFILE, max_examples=300)
+@settings(PROFILE, max_examples=how_many(60, 300))
 def test_navigate_knows_what_vanished_in_many_worlds(
     database: PgConnection, drawn: list[CdcSync]
 ) -> None:

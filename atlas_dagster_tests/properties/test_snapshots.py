@@ -22,6 +22,7 @@ from atlas_dagster_tests.layers.support import (
     purge,
     read_navigate,
 )
+from atlas_dagster_tests.properties.effort import how_many
 from atlas_dagster_tests.properties.oracle import Snapshot, Version, history
 from atlas_dagster_tests.properties.player import drop_navigate, reset, shown, told
 
@@ -77,7 +78,7 @@ def test_navigate_follows_the_snapshots(
 
 @pytest.mark.slow
 @given(drawn=drawn_syncs, few=st.booleans())
-@settings(PROFILE, max_examples=300)
+@settings(PROFILE, max_examples=how_many(60, 300))
 def test_navigate_follows_the_snapshots_of_many_worlds(
     warehouse: PgConnection, look_up: Callable[[bool], None], drawn: list[SyncDrawn], few: bool
 ) -> None:
