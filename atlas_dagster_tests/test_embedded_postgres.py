@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -17,15 +18,17 @@ import pytest
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.errors import WarehouseError
+from atlas_dagster_tests.conftest import server_directory
 
 pytestmark = pytest.mark.slow  # each test has a server of its own
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    directory = tmp_path / "data"
-    yield directory
-    embedded_postgres.stop(directory)
+def data_dir() -> Iterator[Path]:
+    home = server_directory()
+    yield home / "data"
+    embedded_postgres.stop(home / "data")
+    shutil.rmtree(home)
 
 
 def socket_dir(url: str) -> Path:
