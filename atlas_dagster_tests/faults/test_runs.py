@@ -11,6 +11,7 @@ import pytest
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster_tests.airbyte.scripted import USERS, is_alive, table
+from atlas_dagster_tests.effort import how_many
 from atlas_dagster_tests.integration.processes import kill_group, kill_tree, until
 from atlas_dagster_tests.integration.project import (
     Project,
@@ -84,7 +85,7 @@ def test_kills_at_random_instants_lose_and_double_nothing(project: Project) -> N
     run(project, "calm", COUNTED_DAY)
     seconds = time.monotonic() - started
     chance = random.Random(20231114)
-    rounds = 8
+    rounds = how_many(4, 8)
     for number in range(1, rounds + 1):
         total = number * NUMBERS_EACH_ROUND
         shop.count(total, every=500)

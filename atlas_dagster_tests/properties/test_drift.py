@@ -17,8 +17,8 @@ from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.catalog_answers import parse_columns
 from atlas_dagster.layers.stream_columns import register_columns, registered_stream
 from atlas_dagster.warehouse import PgConnection, identifier
+from atlas_dagster_tests.effort import how_many
 from atlas_dagster_tests.layers.support import chart, load, make_stream, navigate, read_navigate
-from atlas_dagster_tests.properties.effort import how_many
 from atlas_dagster_tests.properties.oracle import Rules, Version, history
 
 STREAM = replace(make_stream({}), raw_only=True)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
+from atlas_dagster_tests.effort import how_many
 from atlas_dagster_tests.layers.support import chart, land, load, navigate
 from atlas_dagster_tests.properties.crowd import FIRST, batches, crowd
-from atlas_dagster_tests.properties.effort import how_many
 from atlas_dagster_tests.properties.player import check_navigate, play, reset
 from atlas_dagster_tests.properties.worlds import STREAM, World, random_world, worlds
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
+from atlas_dagster_tests.effort import how_many
 from atlas_dagster_tests.layers.support import (
     chart,
     land,
@@ -22,7 +23,6 @@ from atlas_dagster_tests.layers.support import (
     purge,
     read_navigate,
 )
-from atlas_dagster_tests.properties.effort import how_many
 from atlas_dagster_tests.properties.oracle import Snapshot, Version, history
 from atlas_dagster_tests.properties.player import drop_navigate, reset, shown, told
 

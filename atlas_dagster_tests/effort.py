@@ -1,4 +1,4 @@
-"""How many random worlds are played: what finds a mistake in the SQL, or many more of them."""
+"""How often chance is tried: enough to find a mistake, or much more often."""
 
 from __future__ import annotations
 
