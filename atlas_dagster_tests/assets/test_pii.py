@@ -15,7 +15,6 @@ from atlas_dagster_tests.integration.project import Project, ScriptedConnector, 
 
 pytestmark = pytest.mark.slow
 
-TODAY = day()
 KEY = "a key of sixteen characters"
 PEOPLE = table(
     "people",
@@ -41,7 +40,7 @@ def person(number: int, **more: Any) -> Json:
         "profile": {"phones": [f"+49 30 9018{number:04}"]},
         **more,
     }
-    return record("people", data, at=noon(TODAY))
+    return record("people", data, at=noon(day()))
 
 
 def rules(project: Project, pii: str) -> None:
@@ -55,7 +54,7 @@ def run(instance: dg.DagsterInstance, *assets: str) -> dg.ExecuteInProcessResult
         .resolve_job_def("crm")
         .execute_in_process(
             instance=instance,
-            partition_key=TODAY,
+            partition_key=day(),
             asset_selection=[dg.AssetKey([a, "crm", "people"]) for a in assets] or None,
             raise_on_error=False,
         )
@@ -99,8 +98,8 @@ def test_what_is_personal_is_told_with_masked_samples_and_kept_by_day(
         " where verdict is not null order by path"
     )
     assert kept == [
-        (TODAY, ["email"], "EMAIL_ADDRESS", 40, "values"),
-        (TODAY, ["profile", "phones", "[]"], "PHONE_NUMBER", 40, "values"),
+        (day(), ["email"], "EMAIL_ADDRESS", 40, "values"),
+        (day(), ["profile", "phones", "[]"], "PHONE_NUMBER", 40, "values"),
     ]
     assert check(result).severity is dg.AssetCheckSeverity.WARN
     assert not check(result).passed
