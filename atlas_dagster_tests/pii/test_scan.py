@@ -25,7 +25,7 @@ from atlas_dagster.pii.recognizers import Analyzer, load_analyzer
 from atlas_dagster.pii.relax import Relaxed
 from atlas_dagster.pii.scan import Scanner
 from atlas_dagster_tests.pii.support import chunk, differences, plain_findings, plain_scores
-from atlas_dagster_tests.pii.values import Values
+from atlas_dagster_tests.pii.values import NEW_DIGIT, Values
 
 CONTEXTS = [
     [],
@@ -34,8 +34,6 @@ CONTEXTS = [
     ["date", "birth"],
     ["ip", "mac address"],
 ]
-NEW_DIGIT = "\U0001ccf1"
-"""A digit of Unicode 16: one for `regex`, and none for the `int()` of older Pythons."""
 
 
 def scan(
@@ -217,6 +215,7 @@ def test_the_shape_of_values_is_told_in_shares_of_rows(analyzer: Analyzer) -> No
     shape = scan(analyzer, values).shape
     assert shape.integers_only == 0.2
     assert shape.digits == 0.4
+    assert shape.decimal == 0.1
     assert shape.uuid == 0.1
     assert shape.iso_timestamp == 0.2
     assert shape.hex == 0.1

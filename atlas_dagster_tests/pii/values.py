@@ -107,6 +107,8 @@ ODD = (
     + list("()[]（）［］+＋-–—−．.／/~∼～,;:@#＃*%$€_xXｘ'\"<>|\\")
     + [" ", "  ", "\n\n", ";ext=", "доб", "anexo", "int", "ext.", "😀", "𝔞", "\U000e0001"]
 )
+NEW_DIGIT = "\U0001ccf1"
+"""A digit of Unicode 16: one for `regex`, and none for the `int()` of older Pythons."""
 _FULLWIDTH = str.maketrans("0123456789+-.@", "０１２３４５６７８９＋－．＠")
 _ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 _NOISE = "0123456789" * 4 + " -./()+x:" * 3 + string.ascii_letters + "@_"
