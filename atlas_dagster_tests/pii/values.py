@@ -156,7 +156,8 @@ class Values:
         return "".join(self._random.choices(_NOISE, k=self._random.randint(1, 40)))
 
     def _digits(self) -> str:
-        digits = "".join(self._digit() for _ in range(self._random.randint(1, 45)))
+        most = self._random.choice([12, 18, 18, 45])  # to telephone numbers long ones are dear
+        digits = "".join(self._digit() for _ in range(self._random.randint(1, most)))
         gap = self._random.choice(["", "", " ", "-", ".", "/", " - ", ") ", "  ", "x", ", ", "\n"])
         size = self._random.randint(1, 12)
         return gap.join(digits[at : at + size] for at in range(0, len(digits), size))
