@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import dagster as dg
 import msgspec
@@ -17,11 +17,6 @@ import msgspec
 from atlas_dagster.assets.layer_assets import AFTER_SYNC
 from atlas_dagster.assets.metadata import TOUCHED_DAYS
 from atlas_dagster.assets.partitions import partition_of_key
-
-if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import (
-        UnresolvedAssetJobDefinition,
-    )
 
 SETTLE_SECONDS = 30.0
 """Event ids are given before their commit: a younger event may still be overtaken by another."""
@@ -165,7 +160,7 @@ def _days(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Iterator[str]:
             yield partition_of_key(day)
 
 
-def build_layer_runs_sensor(jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.SensorDefinition:
+def build_layer_runs_sensor(jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
     """The sensor that requests the layer runs which finished runs leave to do."""
     names = {job.name for job in jobs}
 
