@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 import click
@@ -13,6 +14,8 @@ from atlas_dagster.airbyte.snapshot import served_slugs
 from atlas_dagster.cli_streams import aligned, chosen_streams, counted, known_streams
 from atlas_dagster.names import layer_table
 from atlas_dagster.pii.report import ReportedField, StreamReport, report_stream
+from atlas_dagster.pii.store import StoredFailure
+from atlas_dagster.pii_rules import field_name
 from atlas_dagster.rules import load_rules
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import connect, migrate, resolve_url
@@ -64,10 +67,17 @@ def _lines(reports: Sequence[StreamReport]) -> Iterator[str]:
     else:
         yield "no personal data was found"
     for found in reports:
+        for failure in found.failures:
+            span = _span(failure.first_day, failure.last_day)
+            yield f"{found.label}: not all could be looked for: {failure}, {span}"
         if missed := found.unscanned:
-            span = f"{missed.first} to {missed.last}" if missed.days > 1 else str(missed.first)
+            span = _span(missed.first, missed.last)
             days, versions = counted(missed.days, "day"), counted(missed.rows, "record version")
             yield f"{found.label}: never scanned: {days}, {span}, {versions}"
+
+
+def _span(first: date, last: date) -> str:
+    return f"{first} to {last}" if last > first else str(first)
 
 
 def _cells(field: ReportedField) -> tuple[str, ...]:
@@ -91,5 +101,11 @@ def _json(found: StreamReport) -> dict[str, Any]:
             {**asdict(field), "policy": field.policy.value if field.policy else None}
             for field in found.fields
         ],
+        "failures": [_failure(failure) for failure in found.failures],
         "never_scanned": asdict(found.unscanned) if found.unscanned else None,
     }
+
+
+def _failure(failure: StoredFailure) -> dict[str, Any]:
+    told = asdict(failure)
+    return {"name": field_name(told.pop("path")), **told}

@@ -33,7 +33,8 @@ _MOST_BLOCKS = 8
 _LONGEST_BLOCK = 20
 _NOWHERE = "0"
 """A group that is valid nowhere, of runs that have no other."""
-_LETTERS = dict.fromkeys(string.ascii_letters, "a")
+_LETTER = "a"
+_LETTERS = dict.fromkeys(string.ascii_letters, _LETTER)
 """They are all the same to the matcher, next to a number."""
 _PLUS_SIGNS = "+\uff0b"
 
@@ -50,10 +51,9 @@ class _Groups(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """A stretch of text, up to a digit, that holds whole matches. ``around``: with what the matcher
-    looks at around it; None where the run is the whole value."""
+    """A stretch of text, up to a digit, that holds whole matches. ``around`` is its text with what
+    the matcher looks at around it; None where the run is the whole value."""
 
-    text: str
     groups: _Groups
     around: str | None
 
@@ -84,7 +84,6 @@ class PhoneDetector:
         self._remembered: dict[str, bool] = {}
         self._groups: dict[str, _Groups] = {}
         self._masks: dict[str, int] = {}
-        self._nowhere: set[str] = set()
         self._may_go_beyond = syntax.letters_or_extension()
 
     def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
@@ -95,7 +94,7 @@ class PhoneDetector:
             batch = texts[start : start + _BATCH]
             beyond = pl.Series("text", batch, dtype=pl.String).str.contains(self._may_go_beyond)
             several = list(map(self._split, batch, beyond))
-            self._learn({group for runs in several for run in runs or () for group in run[1][0]})
+            self._learn({group for runs in several for run in runs or () for group in run[0][0]})
             yield from map(self._value, batch, several)
 
     def _learn(self, groups: set[str]) -> None:
@@ -119,26 +118,27 @@ class PhoneDetector:
             while start and text[start - 1] in self._signs:
                 start -= 1
             run = text[start:end]
-            if run in self._nowhere:
-                continue
             if start <= core.start and end >= core.end:
-                return [_Run(run, self._groups_of(run), None)]
-            if run.isdigit() and _touches_letters(text, start, end):
-                continue
+                return [_Run(self._groups_of(run), None)]
             around = self._surrounded(text, start, end)
             if self._remembered.get(around) is not False:
-                runs.append(_Run(run, self._groups.get(run) or self._grouped(run), around))
+                groups = self._groups.get(around) or self._grouped(run, around)
+                runs.append(_Run(groups, around))
         return runs
 
-    def _grouped(self, run: str) -> _Groups:
+    def _grouped(self, run: str, around: str) -> _Groups:
         if len(self._groups) >= _MOST_REMEMBERED:
             self._groups.clear()
-        groups = self._groups[run] = self._groups_of(run)
+        # The matcher has no number begin or end right beside a Latin letter.
+        begins = not (around[0] == _LETTER and run[0].isdigit())
+        groups = self._groups[around] = self._groups_of(run, begins, around[-1] != _LETTER)
         return groups
 
-    def _groups_of(self, run: str) -> _Groups:
+    def _groups_of(self, run: str, begins: bool = True, ends: bool = True) -> _Groups:
+        """The groups of a run, without those of its first digits or its last ones where no match
+        can begin or end with these."""
         if run.isascii() and run.isdigit() and len(run) <= _LONGEST_BLOCK:
-            return _Groups((run,))
+            return _Groups((run if begins and ends else _NOWHERE,))
         blocks = [block.span() for block in self._block.finditer(run)]
         if (
             len(blocks) > _MOST_BLOCKS
@@ -149,16 +149,21 @@ class PhoneDetector:
             return _Groups()
         groups: list[str] = []
         before = 0
+        last_end = blocks[-1][1]
         for number, (first, last) in enumerate(blocks):
             with_plus = "+" in run[before:first]
+            before = last
+            if number == 0 and not begins:
+                continue
             group = ""
             for start, end in blocks[number:]:
+                if end == last_end and not ends:
+                    break
                 group += run[start:end]
                 if len(group) >= FEWEST_IN_GROUP:
                     groups.append(group)
                     if with_plus:
                         groups.append(f"+{group}")
-            before = last
         first = blocks[0][0]
         return _Groups(tuple(groups or (_NOWHERE,)), "+" in run[:first] and run[first] != "0")
 
@@ -166,17 +171,12 @@ class PhoneDetector:
         if runs is None:
             return self._whole(text, ANYWHERE, abroad=False)
         found = False
-        for run, (groups, abroad), around in runs:
+        for (groups, abroad), around in runs:
             mask = ANYWHERE if not groups else 0
             for group in groups:
                 mask |= self._masks[group]
-            if not mask:
-                if len(self._nowhere) >= _MOST_REMEMBERED:
-                    self._nowhere.clear()
-                self._nowhere.add(run)
-                continue
             if around is None:
-                return self._whole(text, mask, abroad)
+                return self._whole(text, mask, abroad) if mask else None
             found = found or self._any(around, mask)
         return self._found if found else None
 
@@ -207,7 +207,7 @@ class PhoneDetector:
         if known is None:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            known = self._remembered[text] = self._ask(text, mask)
+            known = self._remembered[text] = bool(mask) and self._ask(text, mask)
         return known
 
     def _ask(self, text: str, mask: int) -> bool:
@@ -236,11 +236,6 @@ class PhoneDetector:
             after = ":00"
         run = text[start:end]
         return f"{_LETTERS.get(before, before)}{run}{_LETTERS.get(after, after)}"
-
-
-def _touches_letters(text: str, start: int, end: int) -> bool:
-    """Whether a Latin letter stands beside digits: the matcher has them then for no number."""
-    return (start > 0 and text[start - 1] in _LETTERS) or text[end : end + 1] in _LETTERS
 
 
 def phone_detector(recognizer: Any) -> Detector:

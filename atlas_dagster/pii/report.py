@@ -11,7 +11,7 @@ from psycopg import sql
 from atlas_dagster.catalog import Table
 from atlas_dagster.layers.days import readable_day
 from atlas_dagster.layers.policy import charted_policy
-from atlas_dagster.pii.store import StoredVerdict, load_verdicts
+from atlas_dagster.pii.store import StoredFailure, StoredVerdict, load_failures, load_verdicts
 from atlas_dagster.pii_rules import Action, PiiPolicy, field_name
 from atlas_dagster.warehouse import PgConnection, table_exists
 
@@ -47,10 +47,11 @@ class ReportedField:
 
 @dataclass(frozen=True)
 class StreamReport:
-    """A stream's personal data, and its days that were never scanned."""
+    """A stream's personal data, what a recognizer failed on, and the days never scanned."""
 
     label: str
     fields: tuple[ReportedField, ...]
+    failures: tuple[StoredFailure, ...]
     unscanned: Unscanned | None
 
 
@@ -62,6 +63,7 @@ def report_stream(
     return StreamReport(
         label,
         tuple(_fields(connection, table_name, verdicts, rules)),
+        tuple(load_failures(connection, table_name)),
         _unscanned(connection, table_name),
     )
 
