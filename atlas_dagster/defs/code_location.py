@@ -9,6 +9,7 @@ from atlas_dagster.airbyte.workspace import build_workspace
 from atlas_dagster.defs.airbyte_server import build_airbyte_server
 from atlas_dagster.defs.connections import build_connections
 from atlas_dagster.defs.executor import in_process
+from atlas_dagster.defs.qalita import build_qalita
 from atlas_dagster.defs.resources import build_resources
 from atlas_dagster.defs.retention import build_retention
 from atlas_dagster.rules import load_rules
@@ -28,5 +29,6 @@ def build_code_location() -> dg.Definitions:
         connections.definitions,
         build_airbyte_server(workspace, settings, connections),
         build_retention(rules),
+        build_qalita(settings, rules, connections.connections),
         dg.Definitions(resources=build_resources(workspace), executor=in_process),
     )

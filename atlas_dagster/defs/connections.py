@@ -33,8 +33,12 @@ class BuiltConnections:
     """All connections; ``layer_jobs`` are the jobs that sensors may request."""
 
     definitions: dg.Definitions
-    slugs: Sequence[str]
+    connections: Sequence[Connection]
     layer_jobs: Sequence[UnresolvedAssetJobDefinition]
+
+    @property
+    def slugs(self) -> list[str]:
+        return [connection.slug for connection in self.connections]
 
 
 def build_connections(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> BuiltConnections:
@@ -67,7 +71,7 @@ def build_connections(workspace: AtlasAirbyteWorkspace, rules: AtlasRules) -> Bu
         schedules=_schedules(jobs, rules),
         sensors=[build_layer_runs_sensor(layer_jobs)] if layer_jobs else [],
     )
-    return BuiltConnections(definitions, list(jobs), layer_jobs)
+    return BuiltConnections(definitions, connections, layer_jobs)
 
 
 def _connection_assets(

@@ -16,7 +16,7 @@ from atlas_dagster.airbyte import observe
 from atlas_dagster.airbyte.http import Retries
 from atlas_dagster.airbyte.jobs import take_lock
 from atlas_dagster.airbyte.refresh import refresh
-from atlas_dagster.assets import layer_runs
+from atlas_dagster.assets import run_ends
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster_tests.airbyte.api import environment
@@ -304,7 +304,7 @@ def test_a_run_that_was_killed_while_it_told_has_the_rest_told_and_only_its_laye
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What the run materialized itself, the sensor `layer_runs` reads: together, once a day."""
-    monkeypatch.setattr(layer_runs, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(run_ends, "SETTLE_SECONDS", 0.0)
     ledger.plan(crm, attempts=[Attempt("succeeded", [Stats("users", None, 1, 1, 1)])])
     assert run(daemon.instance, "crm_sync").success
     warehouse.execute("update pipeline.sync_stream set touched_days = array[current_date]")
