@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -18,12 +18,11 @@ from atlas_dagster.assets.stream_work import (
     RunStatus,
     StreamWork,
 )
-from atlas_dagster.catalog import Connection
 from atlas_dagster.names import layer_table
 from atlas_dagster.qalita.content import Level
 from atlas_dagster.qalita.deliveries import LONGEST_KEY, Delivery
 from atlas_dagster.qalita.known import BuiltTable, Known, load_known, load_subjects
-from atlas_dagster.qalita.mapping import QalitaMapping, Subject
+from atlas_dagster.qalita.mapping import QalitaMapping, Subject, Subjects
 from atlas_dagster.qalita.objects import JobStatus
 from atlas_dagster.qalita.plain_text import without_values
 from atlas_dagster.qalita.protocol import Report
@@ -35,8 +34,6 @@ from atlas_dagster.qalita.publication import (
     build_content,
 )
 from atlas_dagster.warehouse import PgConnection
-
-Subjects = Mapping[tuple[str, "str | None"], Subject]
 
 _LANDING, _EXPLORE, _DEEPEST = "landing", "explore", ("navigate", "chart", "explore")
 _LAYER_NAMES = {SYNCED: _LANDING, "pii": _EXPLORE}  # pii inspects explore
@@ -120,18 +117,6 @@ def told_works(works: Sequence[StreamWork]) -> Iterator[StreamWork]:
         never_started = work.part is Part.LAYERS and work.started_at is None
         if not (never_started and (work.connection, work.stream) in synced):
             yield work
-
-
-def known_subjects(connections: Collection[Connection]) -> dict[tuple[str, str | None], Subject]:
-    """The streams that are defined, by the slugs of connection and stream; None: all of it."""
-    subjects: dict[tuple[str, str | None], Subject] = {}
-    for found in connections:
-        subjects[found.slug, None] = Subject(found.id, found.slug, found.name)
-        for stream in found.streams:
-            subjects[found.slug, stream.slug] = Subject(
-                found.id, found.slug, found.name, stream.slug, stream.name
-            )
-    return subjects
 
 
 def build_deliveries(

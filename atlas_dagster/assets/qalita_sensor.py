@@ -17,12 +17,7 @@ import msgspec
 
 from atlas_dagster.assets.layer_runs import BUDGET_SECONDS
 from atlas_dagster.assets.qalita_asset import evaluate_parked
-from atlas_dagster.assets.qalita_deliveries import (
-    Subjects,
-    Work,
-    build_deliveries,
-    known_subjects,
-)
+from atlas_dagster.assets.qalita_deliveries import Work, build_deliveries
 from atlas_dagster.assets.qalita_reading import read_works
 from atlas_dagster.catalog import Connection
 from atlas_dagster.errors import BusyError
@@ -35,7 +30,12 @@ from atlas_dagster.qalita.deliveries import (
     waiting,
     write_deliveries,
 )
-from atlas_dagster.qalita.mapping import QalitaMapping, load_mapping
+from atlas_dagster.qalita.mapping import (
+    QalitaMapping,
+    Subjects,
+    defined_subjects,
+    load_mapping,
+)
 from atlas_dagster.qalita.settings import URL_NAMES, QalitaServer
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
@@ -75,7 +75,7 @@ def build_qalita_sensor(
     settings: Settings, server: QalitaServer | None, connections: Sequence[Connection]
 ) -> dg.SensorDefinition:
     """The sensor; it is off unless the environment names a platform."""
-    subjects = known_subjects(connections)
+    subjects = defined_subjects(connections)
     slugs = [connection.slug for connection in connections]
     ask = kept_api(server)
 

@@ -80,6 +80,18 @@ class Parked:
         return f"{self.connection}/{self.stream}" if self.stream else self.connection
 
 
+@dataclass(frozen=True)
+class Unsent:
+    """A delivery that waits: how often it was tried, when it may be next, and why it waits."""
+
+    id: int
+    key: str
+    state: str
+    tries: int
+    due_at: datetime
+    reason: str | None
+
+
 def write_deliveries(connection: PgConnection, deliveries: Iterable[Delivery]) -> int:
     """Write deliveries down in one statement, each key once; returns how many are new.
 
@@ -231,6 +243,24 @@ def park(
         " reason = %s, request_id = %s, ended_at = now() where delivery_id = %s",
         (*_row(progress), _clean(str(error)), error.request_id, delivery_id),
     )
+
+
+def unsent(connection: PgConnection, most: int) -> list[Unsent]:
+    """The first deliveries that wait, in the order in which they are sent."""
+    rows = connection.execute(
+        "select delivery_id, key, state, tries, due_at, reason from pipeline.qalita_delivery"
+        " where state in ('open', 'in_doubt') order by delivery_id limit %s",
+        (most,),
+    ).fetchall()
+    return [Unsent(*row) for row in rows]
+
+
+def count_states(connection: PgConnection) -> dict[str, int]:
+    """How many deliveries are in each state."""
+    rows = connection.execute(
+        "select state, count(*) from pipeline.qalita_delivery group by state"
+    ).fetchall()
+    return {str(state): int(count) for state, count in rows}
 
 
 def parked(connection: PgConnection) -> list[Parked]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from atlas_dagster.catalog import Connection
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.yaml_source import Node, parse_yaml, read_text
 
@@ -46,6 +47,22 @@ class Subject:
         connections = [self.connection_id, self.connection, self.connection_name]
         streams = [name for name in (self.stream, self.stream_name) if name]
         return [f"{c}/{s}" for c in connections for s in streams] + connections
+
+
+Subjects = Mapping[tuple[str, "str | None"], Subject]
+"""By the slugs of connection and stream; without a stream it is the connection as a whole."""
+
+
+def defined_subjects(connections: Iterable[Connection]) -> dict[tuple[str, str | None], Subject]:
+    """The connections that are defined, and their streams."""
+    subjects: dict[tuple[str, str | None], Subject] = {}
+    for found in connections:
+        subjects[found.slug, None] = Subject(found.id, found.slug, found.name)
+        for stream in found.streams:
+            subjects[found.slug, stream.slug] = Subject(
+                found.id, found.slug, found.name, stream.slug, stream.name
+            )
+    return subjects
 
 
 @dataclass(frozen=True)
@@ -90,7 +107,7 @@ class QalitaMapping:
         keys = subject.keys()
         return next((key for key in keys if key in self.routes), None)
 
-    def unused(self, subjects: list[Subject]) -> list[str]:
+    def unused(self, subjects: Iterable[Subject]) -> list[str]:
         """The keys that are none of these subjects'."""
         known = {key for subject in subjects for key in subject.keys()}  # noqa: SIM118
         return [key for key in self.routes if key not in known]
