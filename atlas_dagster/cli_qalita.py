@@ -87,6 +87,27 @@ def replay(ids: tuple[int, ...]) -> None:
         click.echo("no delivery is refused")
 
 
+@qalita.command()
+@click.option("--port", default=3080, show_default=True, help="Where it listens, on 127.0.0.1.")
+@click.option("--clear", is_flag=True, help="Forget what arrived before.")
+def sandbox(*, port: int, clear: bool) -> None:
+    """A QALITA of your own, stored in the warehouse, until it is stopped; for trying things out."""
+    from atlas_dagster.qalita.sandbox import app
+
+    database_url = resolve_url(load_settings())
+    with connect(database_url, application="atlas qalita") as warehouse:
+        migrate(warehouse)
+    if clear:
+        app.clear(database_url)
+    with app.listen(port) as listener:
+        url = app.base_url(listener)
+        click.echo(f"what arrived is shown at {url}; to publish to it, in .env:")
+        click.echo(f"QALITA_BASE_URL={url}")
+        click.echo(f"QALITA_API_TOKEN={app.API_TOKEN}")
+        app.serve(database_url, listener)
+    click.echo("stopped; what arrived is stored")
+
+
 def _deliveries(count: int) -> str:
     return f"{count:,} delivery is" if count == 1 else f"{count:,} deliveries are"
 

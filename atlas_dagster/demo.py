@@ -19,6 +19,7 @@ from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.catalog_store import load_connection
+from atlas_dagster.demo_qalita import publish_demo
 from atlas_dagster.errors import AtlasError
 from atlas_dagster.pii.store import load_verdicts
 from atlas_dagster.settings import Settings
@@ -68,15 +69,26 @@ def run_demo(settings: Settings) -> None:
         _run_job(SECOND_SYNC, demo_id, log)
         seconds = _seconds_by_stream(demo_id)
         reports = list(_reports(connection, seconds))
+        published = publish_demo(settings, connection, CONNECTION, demo_id)
     click.echo()
     for line in format_table(reports):
         click.echo(line)
     click.echo(
         "\nPersonal: the fields that hold personal data. Seconds: of both runs, without the syncs,"
         f" which took {seconds.get('sync', 0.0):.1f} s.\n"
+        f"{_published(published)}"
         "See it in Dagster: make dev, then http://127.0.0.1:3000\n"
         'See the tables:    psql "$(.venv/bin/atlas postgres url)"\n'
         "PostgreSQL stays up until: make stop"
+    )
+
+
+def _published(what: str | None) -> str:
+    if what is None:
+        return ""
+    return (
+        f"Published to QALITA's sandbox: {what}.\n"
+        "See it there:      .venv/bin/atlas qalita sandbox, then http://127.0.0.1:3080\n"
     )
 
 

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 
 from atlas_dagster.cli_qalita import qalita
 from atlas_dagster.errors import AtlasError
+from atlas_dagster.qalita.sandbox.wire import detail
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.airbyte.scripted import USERS
 from atlas_dagster_tests.integration.project import Project
 from atlas_dagster_tests.qalita.publishing import mapping, send, states, write
 from atlas_dagster_tests.qalita.support import add_target
 from atlas_dagster_tests.qalita_server.double import API_TOKEN, QalitaDouble
-from atlas_dagster_tests.qalita_server.wire import detail
 
 
 @pytest.fixture(autouse=True)

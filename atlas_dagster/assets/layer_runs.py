@@ -17,7 +17,7 @@ import msgspec
 from atlas_dagster.assets.layer_assets import AFTER_SYNC
 from atlas_dagster.assets.metadata import TOUCHED_DAYS
 from atlas_dagster.assets.partitions import partition_of_key
-from atlas_dagster.assets.run_ends import settled_ends
+from atlas_dagster.assets.run_ends import ends_before, settled
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -154,7 +154,7 @@ def build_layer_runs_sensor(jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.
         requests: list[dg.RunRequest] = []
         read = 0
         deadline = time.monotonic() + BUDGET_SECONDS
-        for end in settled_ends(context.instance, cursor.after, deadline):
+        for end in ends_before(settled(), context.instance, cursor.after, deadline):
             run = _load_finished_run(context.instance, end.run_id)
             requests += [
                 request

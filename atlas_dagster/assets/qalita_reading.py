@@ -10,9 +10,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.event_api import EventLogCursor
 
-from atlas_dagster.assets import run_ends
 from atlas_dagster.assets.qalita_deliveries import Work, told_works
-from atlas_dagster.assets.run_ends import RunEnd, settled_ends
+from atlas_dagster.assets.run_ends import RunEnd, ends_before
 from atlas_dagster.assets.stream_work import (
     EVENT_TYPES,
     RunStatus,
@@ -36,18 +35,23 @@ _TOLD = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OB
 
 
 def read_works(
-    instance: dg.DagsterInstance, after: Mapping[str, int], since: float, deadline: float
+    instance: dg.DagsterInstance,
+    after: Mapping[str, int],
+    since: float,
+    newest: float,
+    deadline: float,
 ) -> Iterator[tuple[str, int, list[Work]]]:
     """What is new in the log: the cursor's name, its new value, and the works up to there.
 
     Where the cursor has no value yet, what is older than ``since`` is left out.
     """
-    for end in settled_ends(instance, after, deadline, since):
-        yield end.event_type, end.storage_id, _run_works(instance, end)
-    yield from _outside(instance, after.get(OUTSIDE), since, deadline)
+    for end in ends_before(newest, instance, after, deadline, since):
+        yield end.event_type, end.storage_id, run_works(instance, end)
+    yield from _outside(instance, after.get(OUTSIDE), since, newest, deadline)
 
 
-def _run_works(instance: dg.DagsterInstance, end: RunEnd) -> list[Work]:
+def run_works(instance: dg.DagsterInstance, end: RunEnd) -> list[Work]:
+    """What a run that has ended did to streams."""
     status, failure = _STATUSES[end.event_type]
     works = read_stream_works(_events(instance, end.run_id))
     return [
@@ -72,9 +76,8 @@ def _events(instance: dg.DagsterInstance, run_id: str) -> Iterator[tuple[float, 
 
 
 def _outside(
-    instance: dg.DagsterInstance, after: int | None, since: float, deadline: float
+    instance: dg.DagsterInstance, after: int | None, since: float, newest: float, deadline: float
 ) -> Iterator[tuple[str, int, list[Work]]]:
-    newest = time.time() - run_ends.SETTLE_SECONDS
     is_first = after is None
     while time.monotonic() < deadline:
         page = instance.get_records_for_run(

@@ -19,6 +19,7 @@ from atlas_dagster.assets.layer_runs import BUDGET_SECONDS
 from atlas_dagster.assets.qalita_asset import evaluate_parked
 from atlas_dagster.assets.qalita_deliveries import Work, build_deliveries
 from atlas_dagster.assets.qalita_reading import read_works
+from atlas_dagster.assets.run_ends import settled
 from atlas_dagster.catalog import Connection
 from atlas_dagster.errors import BusyError
 from atlas_dagster.qalita.deliveries import (
@@ -88,7 +89,7 @@ def build_qalita_sensor(
         with connect(resolve_url(settings), application="atlas qalita") as warehouse:
             migrate(warehouse)
             after, written = record_works(
-                context.instance, warehouse, cursor.after, subjects, mapping
+                context.instance, warehouse, cursor.after, settled(), subjects, mapping
             )
             tick = Tick(written)
             prune(warehouse, KEPT_DAYS)
@@ -132,15 +133,19 @@ def record_works(
     instance: dg.DagsterInstance,
     warehouse: PgConnection,
     after: Mapping[str, int],
+    newest: float,
     subjects: Subjects,
     mapping: QalitaMapping,
 ) -> tuple[dict[str, int], int]:
-    """Write down what is new in the log; returns the cursor, and how many deliveries are new."""
+    """Write down what is new in the log, and not younger than ``newest``.
+
+    Returns the cursor, and how many deliveries are new.
+    """
     reached, written = dict(after), 0
     works: list[Work] = []
     since = time.time() - KEPT_DAYS * _DAY_SECONDS
     for name, storage_id, found in read_works(
-        instance, after, since, time.monotonic() + READING_SECONDS
+        instance, after, since, newest, time.monotonic() + READING_SECONDS
     ):
         works += found
         reached[name] = storage_id

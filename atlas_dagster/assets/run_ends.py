@@ -30,7 +30,13 @@ class RunEnd:
     at: float
 
 
-def settled_ends(
+def settled() -> float:
+    """Up to when events are settled, in seconds since 1970."""
+    return time.time() - SETTLE_SECONDS
+
+
+def ends_before(
+    newest: float,
     instance: dg.DagsterInstance,
     after: Mapping[str, int],
     deadline: float,
@@ -41,7 +47,6 @@ def settled_ends(
     ``after`` holds the last event that was read, by type; of a type without one, all are read that
     are younger than ``since``.
     """
-    newest = time.time() - SETTLE_SECONDS
     for event_type in FINISHED:
         last = after.get(event_type.value)
         while time.monotonic() < deadline:

@@ -2,7 +2,7 @@
 create table pipeline.qalita_sandbox (
     kind text not null,  -- sources, packs, jobs, metrics and so on
     id bigint not null,
-    fields jsonb not null,
+    fields json not null,  -- json: what was sent may hold what jsonb cannot
     content bytea,  -- of an asset
     arrived_at timestamptz not null default now(),
     primary key (kind, id)

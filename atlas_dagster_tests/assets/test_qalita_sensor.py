@@ -12,6 +12,7 @@ import pytest
 from atlas_dagster.assets import qalita_sensor, run_ends
 from atlas_dagster.defs.code_location import build_code_location
 from atlas_dagster.qalita.deliveries import replay
+from atlas_dagster.qalita.sandbox.wire import detail
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.airbyte.scripted import USERS, table
 from atlas_dagster_tests.assets.daemon import Daemon
@@ -19,7 +20,7 @@ from atlas_dagster_tests.integration.project import Project, ScriptedConnector, 
 from atlas_dagster_tests.qalita.publishing import published, settle, states
 from atlas_dagster_tests.qalita.support import add_target
 from atlas_dagster_tests.qalita_server.double import API_TOKEN, QalitaDouble
-from atlas_dagster_tests.qalita_server.wire import BUSY, Lose, detail
+from atlas_dagster_tests.qalita_server.wire import BUSY, Lose
 
 pytestmark = pytest.mark.slow
 
