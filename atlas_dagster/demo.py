@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from psycopg import sql
@@ -24,6 +25,9 @@ from atlas_dagster.errors import AtlasError
 from atlas_dagster.pii.store import load_verdicts
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection, connect, identifier, migrate, resolve_url
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 CONNECTION = "faker"
 
@@ -55,6 +59,8 @@ def run_demo(settings: Settings) -> None:
 
     Raises AtlasError naming the log where a run fails.
     """
+    import dagster as dg
+
     click.echo("Atlas demo: airbyte-source-faker into explore, chart and navigate, by Dagster.")
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
     log = settings.data_dir / "demo.log"
@@ -67,9 +73,10 @@ def run_demo(settings: Settings) -> None:
         _run_job(FIRST_SYNC, demo_id, log)
         click.echo("\nSecond sync: 300 users have changed, and so have their purchases.")
         _run_job(SECOND_SYNC, demo_id, log)
-        seconds = _seconds_by_stream(demo_id)
+        with dg.DagsterInstance.get() as instance:
+            seconds = _seconds_by_stream(instance, demo_id)
+            published = publish_demo(settings, instance, connection, CONNECTION, demo_id)
         reports = list(_reports(connection, seconds))
-        published = publish_demo(settings, connection, CONNECTION, demo_id)
     click.echo()
     for line in format_table(reports):
         click.echo(line)
@@ -161,18 +168,17 @@ def step_message(line: str) -> str | None:
     return f"{parts[5].split('__')[0]:<12}{parts[6]}"
 
 
-def _seconds_by_stream(demo_id: str) -> dict[str, float]:
+def _seconds_by_stream(instance: dg.DagsterInstance, demo_id: str) -> dict[str, float]:
     """Seconds spent on each stream, and under ``sync`` in the syncs."""
-    import dagster as dg
+    from dagster import RunsFilter
 
     spent: dict[str, float] = {}
-    with dg.DagsterInstance.get() as instance:
-        for run in instance.get_runs(dg.RunsFilter(tags={"atlas/demo": demo_id})):
-            for step in instance.get_run_step_stats(run.run_id):
-                name = step.step_key.rsplit("__", 1)[-1]
-                key = "sync" if name == f"sync_{CONNECTION}" else name
-                elapsed = (step.end_time or 0.0) - (step.start_time or 0.0)
-                spent[key] = spent.get(key, 0.0) + elapsed
+    for run in instance.get_runs(RunsFilter(tags={"atlas/demo": demo_id})):
+        for step in instance.get_run_step_stats(run.run_id):
+            name = step.step_key.rsplit("__", 1)[-1]
+            key = "sync" if name == f"sync_{CONNECTION}" else name
+            elapsed = (step.end_time or 0.0) - (step.start_time or 0.0)
+            spent[key] = spent.get(key, 0.0) + elapsed
     return spent
 
 

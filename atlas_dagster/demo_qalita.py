@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from atlas_dagster.catalog_store import load_connection
 from atlas_dagster.errors import AtlasError
@@ -11,11 +12,18 @@ from atlas_dagster.qalita.settings import load_qalita_server
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection, resolve_url
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 SECONDS = 60.0
 
 
 def publish_demo(
-    settings: Settings, warehouse: PgConnection, connection: str, demo_id: str
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    warehouse: PgConnection,
+    connection: str,
+    demo_id: str,
 ) -> str | None:
     """Publish the demo's runs as the sensor `qalita` does; returns what arrived, in a sentence.
 
@@ -41,7 +49,7 @@ def publish_demo(
         try:
             pack = next(pack for pack in api.packs() if pack.name == PACK_NAME)
             mapping = QalitaMapping("demo", default=Route("demo", None, None, pack.id, None))
-            tick = Tick(_write(warehouse, connection, demo_id, mapping))
+            tick = Tick(_write(instance, warehouse, connection, demo_id, mapping))
             send(warehouse, api, mapping, tick, time.monotonic() + SECONDS)
         finally:
             api.http.close()
@@ -50,9 +58,15 @@ def publish_demo(
     return f"{tick.round.sent} jobs, one a sync and one a layer run of each stream"
 
 
-def _write(warehouse: PgConnection, connection: str, demo_id: str, mapping: QalitaMapping) -> int:
+def _write(
+    instance: dg.DagsterInstance,
+    warehouse: PgConnection,
+    connection: str,
+    demo_id: str,
+    mapping: QalitaMapping,
+) -> int:
     """Write down what the demo's runs did; they have ended, so there is nothing to let settle."""
-    import dagster as dg
+    from dagster import DagsterEventType, RunsFilter
 
     from atlas_dagster.assets.qalita_deliveries import build_deliveries
     from atlas_dagster.assets.qalita_reading import run_works
@@ -61,13 +75,14 @@ def _write(warehouse: PgConnection, connection: str, demo_id: str, mapping: Qali
     from atlas_dagster.qalita.mapping import defined_subjects
 
     subjects = defined_subjects([load_connection(warehouse, connection)])
-    with dg.DagsterInstance.get() as instance:
-        ends = [
-            RunEnd(_SUCCEEDED, record.storage_id, record.dagster_run.run_id, record.end_time or 0.0)
-            for record in instance.get_run_records(dg.RunsFilter(tags={"atlas/demo": demo_id}))
-        ]
-        works = [work for end in reversed(ends) for work in run_works(instance, end)]
+    runs = instance.get_run_records(RunsFilter(tags={"atlas/demo": demo_id}), ascending=True)
+    succeeded = DagsterEventType.RUN_SUCCESS.value  # the demo has ended where one fails
+    works = [
+        work
+        for run in runs
+        for work in run_works(
+            instance,
+            RunEnd(succeeded, run.storage_id, run.dagster_run.run_id, run.end_time or 0.0),
+        )
+    ]
     return write_deliveries(warehouse, build_deliveries(warehouse, works, subjects, mapping))
-
-
-_SUCCEEDED = "RUN_SUCCESS"  # of Dagster's events: a demo whose run fails has ended before
