@@ -122,7 +122,8 @@ where (stream.connection, stream.stream) in (select * from unnest(%s::text[], %s
 """
 
 _PII = """
-select table_name, path[1], entity, sum(rows)::bigint
+select table_name, path[1], entity,
+    sum(case verdict when 'name' then greatest(rows, field_rows) else rows end)::bigint
 from pipeline.pii_finding
 where table_name = any(%s) and verdict is not null
 group by table_name, path[1], entity

@@ -71,7 +71,10 @@ class PublishedLayer:
 
 @dataclass(frozen=True)
 class PublishedPii:
-    """How many values of a column hold an entity, over all days that were scanned."""
+    """How many values of a column hold an entity, over all days that were scanned.
+
+    Where its name tells, those are all that it has.
+    """
 
     column: str
     entity: str
