@@ -158,7 +158,7 @@ class _Sender:
         error = self._try(stored, sending)
         with self._connection.transaction():
             if schemas is not None and Kind.SCHEMAS in sending.arrived:
-                ledger.note_schema(self._connection, destination, stored.delivery.subject, schemas)
+                ledger.note_schema(self._connection, destination, stored.delivery, schemas)
             return self._settle(stored, sending, error, looks_up=looks_up)
 
     def _schemas(self, stored: Stored, destination: Destination) -> str | None:
@@ -166,8 +166,8 @@ class _Sender:
         entries = stored.delivery.report.content.schemas
         if not entries:
             return None
-        subject, mark = stored.delivery.subject, digest(entries)
-        known = ledger.published_schema(self._connection, destination, subject)
+        mark = digest(entries)
+        known = ledger.published_schema(self._connection, destination, stored.delivery)
         return None if mark == known else mark
 
     def _try(self, stored: Stored, sending: Sending) -> QalitaError | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 import pytest
 
-from atlas_dagster.assets import layer_runs
+from atlas_dagster.assets import run_ends
 from atlas_dagster.defs.code_location import build_code_location
 from atlas_dagster_tests.airbyte.scripted import USERS, state, status, table
 from atlas_dagster_tests.integration.project import (
@@ -56,7 +56,7 @@ def users(project: Project) -> ScriptedConnector:
 def sensor(
     instance: dg.DagsterInstance, users: ScriptedConnector, monkeypatch: pytest.MonkeyPatch
 ) -> Sensor:
-    monkeypatch.setattr(layer_runs, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(run_ends, "SETTLE_SECONDS", 0.0)
     return Sensor(instance)
 
 
@@ -189,16 +189,16 @@ def test_a_young_event_waits_for_those_that_may_commit_before_it(
 ) -> None:
     users.say(user(1, "Anna", day()))
     sensor.run("shop_sync")
-    monkeypatch.setattr(layer_runs, "SETTLE_SECONDS", 3600.0)
+    monkeypatch.setattr(run_ends, "SETTLE_SECONDS", 3600.0)
     assert sensor.tick() == []
-    monkeypatch.setattr(layer_runs, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(run_ends, "SETTLE_SECONDS", 0.0)
     assert days(sensor.tick()) == [("shop_layers", day())]
 
 
 def test_many_runs_are_read_in_pages(
     sensor: Sensor, users: ScriptedConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layer_runs, "RUNS_PER_QUERY", 2)
+    monkeypatch.setattr(run_ends, "RUNS_PER_QUERY", 2)
     users.say(user(1, "Anna", day()))
     for _ in range(5):
         sensor.run("shop_sync")
@@ -213,7 +213,7 @@ def test_a_tick_that_runs_out_of_time_goes_on_where_it_stopped(
     for _ in range(3):
         sensor.run("shop_sync")
     seconds = iter(range(0, 10**6, 15))  # each look at the clock takes 15 s of the budget of 40
-    monkeypatch.setattr(layer_runs.time, "monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr(run_ends.time, "monotonic", lambda: float(next(seconds)))
     keys: list[str | None] = []
     ticks = 0
     while len(keys) < 3:

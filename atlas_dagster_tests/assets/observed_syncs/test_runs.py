@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from atlas_dagster.airbyte.jobs import take_lock
-from atlas_dagster.assets import layer_runs
+from atlas_dagster.assets import run_ends
 from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster_tests.airbyte_server.ledger import (
     Attempt,
@@ -79,7 +79,7 @@ def test_a_run_that_was_killed_while_it_told_has_the_rest_told_and_only_its_laye
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What the run materialized itself, the sensor `layer_runs` reads: together, once a day."""
-    monkeypatch.setattr(layer_runs, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(run_ends, "SETTLE_SECONDS", 0.0)
     ledger.plan(crm, attempts=[Attempt("succeeded", [Stats("users", None, 1, 1, 1)])])
     assert run(daemon.instance, "crm_sync").success
     day = day_of(ledger.jobs[1000])
