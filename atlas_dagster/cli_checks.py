@@ -14,7 +14,6 @@ from atlas_dagster.airbyte.snapshot import served_slugs
 from atlas_dagster.catalog import Connection, Stream, Table
 from atlas_dagster.catalog_store import load_connection
 from atlas_dagster.errors import ConfigError, WarehouseError
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.policy import StreamPolicy, charted_policy
 from atlas_dagster.layers.stream_columns import registered_stream
 from atlas_dagster.pii_rules import Action
@@ -103,7 +102,7 @@ def _found(settings: Settings, name: str) -> Generator[_Found]:
 def _police(found: _Found, made: tuple[Check, ...]) -> PolicedChecks:
     """What is left of the checks under the policy that chart was built with."""
     others = {
-        other.table_name: _by_column(other, charted_policy(found.warehouse, chart_table(other)))
+        other.table_name: _by_column(other, charted_policy(found.warehouse, other.chart))
         for other in found.connection.streams
     }
     policy = charted_policy(found.warehouse, Table("chart", found.stream.table_name))
