@@ -104,7 +104,7 @@ class PhoneDetector:
             for groups, around in runs or ()
             for group in (groups.full if around is None else groups.full + groups.parts)
         )
-        outcomes = list(map(self._value, texts, several))
+        outcomes: list[Outcome] = list(map(self._value, texts, several))
         left = {
             place: runs[0].groups
             for place, runs in enumerate(several)
