@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -11,14 +11,16 @@ from typing import Any
 import click
 
 from atlas_dagster.airbyte.snapshot import served_slugs
+from atlas_dagster.catalog import Table
 from atlas_dagster.cli_streams import aligned, chosen_streams, counted, known_streams
+from atlas_dagster.layers.policy import charted_policy
 from atlas_dagster.names import layer_table
 from atlas_dagster.pii.report import ReportedField, StreamReport, report_stream
 from atlas_dagster.pii.store import StoredFailure
-from atlas_dagster.pii_rules import field_name
+from atlas_dagster.pii_rules import Action, Path, field_name
 from atlas_dagster.rules import load_rules
 from atlas_dagster.settings import load_settings
-from atlas_dagster.warehouse import connect, migrate, resolve_url
+from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url, table_exists
 
 _HEADER = (
     *("stream", "field", "entity", "kind", "share", "confidence"),
@@ -50,6 +52,7 @@ def report(stream: str | None, *, as_json: bool) -> None:
                 f"{connection}/{name}",
                 layer_table(connection, name),
                 rules.stream(connection, name).pii,
+                _charted(warehouse, layer_table(connection, name)),
             )
             for connection, name in chosen_streams(known_streams(warehouse), stream)
         ]
@@ -58,6 +61,12 @@ def report(stream: str | None, *, as_json: bool) -> None:
         return
     for line in _lines(reports):
         click.echo(line)
+
+
+def _charted(connection: PgConnection, table_name: str) -> Callable[[Path], Action] | None:
+    """What chart was built with, by field, where there is one."""
+    chart = Table("chart", table_name)
+    return charted_policy(connection, chart).action if table_exists(connection, chart) else None
 
 
 def _lines(reports: Sequence[StreamReport]) -> Iterator[str]:

@@ -17,7 +17,6 @@ from atlas_dagster.assets.personal_data import (
 )
 from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import WarehouseError
-from atlas_dagster.layers.explore import explore_table
 from atlas_dagster.pii.digest import recognizers_digest
 from atlas_dagster.pii.store import StoredFailure, save_scan, unscanned_days
 from atlas_dagster.pii_rules import Path
@@ -60,7 +59,7 @@ def materialize_pii(
     rules: StreamRules,
 ) -> dg.MaterializeResult[Any]:
     """Scan the run's days, those of them that were not scanned before."""
-    if not table_exists(connection, explore_table(stream)):
+    if not table_exists(connection, stream.explore):
         raise WarehouseError(f"{stream.label}: explore is empty; materialize it first")
     scans = _scan_days(context, connection, stream)
     data = load_personal_data(connection, stream, rules)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from atlas_dagster.pii.detectors import (
@@ -40,13 +40,14 @@ _PLUS_SIGNS = "+\uff0b"
 
 
 class _Groups(NamedTuple):
-    """The groups of digits that a match in a run can be.
+    """The groups of digits that a match in a run can be: ``full`` ones of all of it, and others.
 
     Without any, nothing is known of the run, and every region is asked. ``abroad``: it begins with
     the code of a country, so that a match of all of it is one in every region or in none.
     """
 
-    groups: tuple[str, ...] = ()
+    full: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     abroad: bool = False
 
 
@@ -93,17 +94,44 @@ class PhoneDetector:
         for start in range(0, len(texts), _BATCH):
             batch = texts[start : start + _BATCH]
             beyond = pl.Series("text", batch, dtype=pl.String).str.contains(self._may_go_beyond)
-            several = list(map(self._split, batch, beyond))
-            self._learn({group for runs in several for run in runs or () for group in run[0][0]})
-            yield from map(self._value, batch, several)
+            yield from self._batch(batch, list(map(self._split, batch, beyond)))
 
-    def _learn(self, groups: set[str]) -> None:
+    def _batch(self, texts: Sequence[str], several: list[list[_Run] | None]) -> list[Outcome]:
+        """The scores of values; parts of one matter only where all of it is no number."""
+        self._learn(
+            group
+            for runs in several
+            for groups, around in runs or ()
+            for group in (groups.full if around is None else groups.full + groups.parts)
+        )
+        outcomes: list[Outcome] = list(map(self._value, texts, several))
+        left = {
+            place: runs[0].groups
+            for place, runs in enumerate(several)
+            if runs and outcomes[place] is None and runs[0].around is None and runs[0].groups.parts
+        }
+        self._learn(group for groups in left.values() for group in groups.full + groups.parts)
+        for place, groups in left.items():
+            mask = self._mask(groups.parts) & ~self._mask(groups.full)
+            if self._ask(texts[place], mask):
+                outcomes[place] = self._found
+        return outcomes
+
+    def _learn(self, groups: Iterable[str]) -> None:
         """Find out where groups can be valid."""
         if len(self._masks) >= _MOST_REMEMBERED:
             self._masks.clear()
-        unknown = groups.difference(self._masks)
+        unknown = set(groups).difference(self._masks)
+        if not unknown:
+            return
         self._masks.update(dict.fromkeys(unknown, 0))
         self._masks.update(self._known.possible(unknown))
+
+    def _mask(self, groups: Iterable[str]) -> int:
+        mask = 0
+        for group in groups:
+            mask |= self._masks[group]
+        return mask
 
     def _split(self, text: str, may_go_beyond: bool) -> list[_Run] | None:
         """The runs of a text; None where its matches may go beyond them."""
@@ -147,7 +175,7 @@ class PhoneDetector:
             or self._letters.search(run)
         ):
             return _Groups()
-        groups: list[str] = []
+        full, parts = [_NOWHERE], list[str]()
         before = 0
         last_end = blocks[-1][1]
         for number, (first, last) in enumerate(blocks):
@@ -161,23 +189,23 @@ class PhoneDetector:
                     break
                 group += run[start:end]
                 if len(group) >= FEWEST_IN_GROUP:
+                    groups = full if number == 0 and end == last_end else parts
                     groups.append(group)
                     if with_plus:
                         groups.append(f"+{group}")
         first = blocks[0][0]
-        return _Groups(tuple(groups or (_NOWHERE,)), "+" in run[:first] and run[first] != "0")
+        abroad = "+" in run[:first] and run[first] != "0"
+        return _Groups(tuple(full), tuple(parts), abroad)
 
     def _value(self, text: str, runs: list[_Run] | None) -> Score | None:
         if runs is None:
             return self._whole(text, ANYWHERE, abroad=False)
         found = False
-        for (groups, abroad), around in runs:
-            mask = ANYWHERE if not groups else 0
-            for group in groups:
-                mask |= self._masks[group]
+        for groups, around in runs:
+            mask = self._mask(groups.full) if groups.full else ANYWHERE
             if around is None:
-                return self._whole(text, mask, abroad) if mask else None
-            found = found or self._any(around, mask)
+                return self._whole(text, mask, groups.abroad) if mask else None
+            found = found or self._any(around, mask | self._mask(groups.parts))
         return self._found if found else None
 
     def _whole(self, text: str, mask: int, abroad: bool) -> Score | None:
