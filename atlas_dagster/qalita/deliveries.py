@@ -282,16 +282,15 @@ def replay(connection: PgConnection, ids: Sequence[int] | None = None) -> int:
     return replayed.rowcount
 
 
-def published_schema(
-    connection: PgConnection, destination: Destination, delivery: Delivery
-) -> str | None:
-    """The digest of the schemas that this part of a subject was last published with there."""
-    row = connection.execute(
-        "select digest from pipeline.qalita_schema"
-        " where (platform, source_id, pack_id, subject) = (%s, %s, %s, %s)",
-        _schema_key(destination, delivery),
-    ).fetchone()
-    return str(row[0]) if row else None
+def published_schemas(connection: PgConnection, destination: Destination) -> dict[str, str]:
+    """The digests of the schemas that were last published there, by `schema_label`."""
+    target = destination.target
+    rows = connection.execute(
+        "select subject, digest from pipeline.qalita_schema"
+        " where (platform, source_id, pack_id) = (%s, %s, %s)",
+        (destination.platform, target.source_id, target.pack_id),
+    ).fetchall()
+    return {str(label): str(digest) for label, digest in rows}
 
 
 def note_schema(
@@ -302,14 +301,20 @@ def note_schema(
         "insert into pipeline.qalita_schema (platform, source_id, pack_id, subject, digest)"
         " values (%s, %s, %s, %s, %s) on conflict (platform, source_id, pack_id, subject)"
         " do update set digest = excluded.digest, published_at = now()",
-        (*_schema_key(destination, delivery), digest),
+        (
+            destination.platform,
+            destination.target.source_id,
+            destination.target.pack_id,
+            schema_label(delivery),
+            digest,
+        ),
     )
 
 
-def _schema_key(destination: Destination, delivery: Delivery) -> tuple[str, int, int, str]:
-    target, subject = destination.target, delivery.subject
-    label = "/".join((subject.connection_id, subject.stream or "", delivery.report.part))
-    return destination.platform, target.source_id, target.pack_id, label
+def schema_label(delivery: Delivery) -> str:
+    """What the schemas of a delivery are of: a part of a subject."""
+    subject = delivery.subject
+    return "/".join((subject.connection_id, subject.stream or "", delivery.report.part))
 
 
 def _encoded(value: Report | Destination) -> str:
