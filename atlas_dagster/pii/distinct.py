@@ -14,10 +14,11 @@ from atlas_dagster.pii_rules import Path
 if TYPE_CHECKING:
     import polars as pl
 
-MEMORY = 96 * 1024 * 1024
-"""Bytes of values that are held before some are put on disk."""
+MEMORY = 32 * 1024 * 1024
+"""Bytes of values that are held before some are put on disk: to count them takes as much again,
+more than once."""
 CHUNK_ROWS = 50_000
-CHUNK_BYTES = 16 * 1024 * 1024
+CHUNK_BYTES = 8 * 1024 * 1024
 _PARTS = 64
 """Into so many parts, by hash, a field is split on disk: each is small enough to be held."""
 _SMALLEST_SPILL = 4096
