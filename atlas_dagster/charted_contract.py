@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from atlas_dagster.catalog import Connection, Stream
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.policy import StreamPolicy, charted_policy
 from atlas_dagster.layers.stream_columns import registered_stream
 from atlas_dagster.pii_rules import Action
@@ -42,10 +41,10 @@ def charted_contract(
     charted = registered_stream(warehouse, stream)
     contract = load_contract(settings, connection, rules, charted)
     others = {
-        other.table_name: _by_column(other, charted_policy(warehouse, chart_table(other)))
+        other.table_name: _by_column(other, charted_policy(warehouse, other.chart))
         for other in connection.streams
     }
-    actions = _actions(charted_policy(warehouse, chart_table(stream)))
+    actions = _actions(charted_policy(warehouse, stream.chart))
     policed = police_checks(charted, contract.checks, actions, others)
     return ChartedContract(charted, contract, policed)
 

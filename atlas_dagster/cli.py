@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 from atlas_dagster import embedded_postgres
 from atlas_dagster.cli_checks import checks
 from atlas_dagster.cli_pii import pii
+from atlas_dagster.cli_qalita import qalita
 from atlas_dagster.cli_refresh import refresh, refresh_if_set
 from atlas_dagster.cli_retention import retention
 from atlas_dagster.cli_snapshot import snapshot
@@ -82,6 +83,7 @@ atlas.add_command(retention)
 atlas.add_command(pii)
 atlas.add_command(subject)
 atlas.add_command(webhook)
+atlas.add_command(qalita)
 
 
 @atlas.group()

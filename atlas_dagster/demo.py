@@ -13,17 +13,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.catalog_store import load_connection
+from atlas_dagster.demo_qalita import publish_demo
 from atlas_dagster.errors import AtlasError
 from atlas_dagster.pii.store import load_verdicts
 from atlas_dagster.quality.score import shown_score
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection, connect, identifier, migrate, resolve_url
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 CONNECTION = "faker"
 
@@ -59,6 +64,8 @@ def run_demo(settings: Settings) -> None:
 
     Raises AtlasError naming the log where a run fails.
     """
+    import dagster as dg
+
     click.echo("Atlas demo: airbyte-source-faker into explore, chart and navigate, by Dagster.")
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
     log = settings.data_dir / "demo.log"
@@ -71,7 +78,9 @@ def run_demo(settings: Settings) -> None:
         _run_job(FIRST_SYNC, demo_id, log)
         click.echo("\nSecond sync: 300 users have changed, and so have their purchases.")
         _run_job(SECOND_SYNC, demo_id, log)
-        seconds = _seconds_by_stream(demo_id)
+        with dg.DagsterInstance.get() as instance:
+            seconds = _seconds_by_stream(instance, demo_id)
+            published = publish_demo(settings, instance, connection, CONNECTION, demo_id)
         reports = list(_reports(connection, seconds))
     click.echo()
     for line in format_table(reports):
@@ -79,9 +88,19 @@ def run_demo(settings: Settings) -> None:
     click.echo(
         "\nPersonal: the fields that hold personal data. Score: of quality, at most 100."
         f" Seconds: of both runs, without the syncs, which took {seconds.get('sync', 0.0):.1f} s.\n"
+        f"{_published(published)}"
         "See it in Dagster: make dev, then http://127.0.0.1:3000\n"
         'See the tables:    psql "$(.venv/bin/atlas postgres url)"\n'
         "PostgreSQL stays up until: make stop"
+    )
+
+
+def _published(what: str | None) -> str:
+    if what is None:
+        return ""
+    return (
+        f"Published to QALITA's sandbox: {what}.\n"
+        "See it there:      .venv/bin/atlas qalita sandbox, then http://127.0.0.1:3080\n"
     )
 
 
@@ -156,18 +175,17 @@ def step_message(line: str) -> str | None:
     return f"{parts[5].split('__')[0]:<12}{parts[6]}"
 
 
-def _seconds_by_stream(demo_id: str) -> dict[str, float]:
+def _seconds_by_stream(instance: dg.DagsterInstance, demo_id: str) -> dict[str, float]:
     """Seconds spent on each stream, and under ``sync`` in the syncs."""
-    import dagster as dg
+    from dagster import RunsFilter
 
     spent: dict[str, float] = {}
-    with dg.DagsterInstance.get() as instance:
-        for run in instance.get_runs(dg.RunsFilter(tags={"atlas/demo": demo_id})):
-            for step in instance.get_run_step_stats(run.run_id):
-                name = step.step_key.rsplit("__", 1)[-1]
-                key = "sync" if name == f"sync_{CONNECTION}" else name
-                elapsed = (step.end_time or 0.0) - (step.start_time or 0.0)
-                spent[key] = spent.get(key, 0.0) + elapsed
+    for run in instance.get_runs(RunsFilter(tags={"atlas/demo": demo_id})):
+        for step in instance.get_run_step_stats(run.run_id):
+            name = step.step_key.rsplit("__", 1)[-1]
+            key = "sync" if name == f"sync_{CONNECTION}" else name
+            elapsed = (step.end_time or 0.0) - (step.start_time or 0.0)
+            spent[key] = spent.get(key, 0.0) + elapsed
     return spent
 
 

@@ -109,6 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wbufsize = -1  # an answer in one piece
     server_double: HttpDouble[Any]
 
     def setup(self) -> None:

@@ -17,21 +17,10 @@ import msgspec
 from atlas_dagster.assets.layer_assets import AFTER_SYNC, CHART_CHECKS, step_name
 from atlas_dagster.assets.metadata import TOUCHED_DAYS
 from atlas_dagster.assets.partitions import PARTITION_TAG, partition_of_key
-
-SETTLE_SECONDS = 30.0
-"""Event ids are given before their commit: a younger event may still be overtaken by another."""
+from atlas_dagster.assets.run_ends import ends_before, settled
 
 BUDGET_SECONDS = 40.0
 """A tick is cut off after 60 s, and its cursor is lost then."""
-
-RUNS_PER_QUERY = 50
-
-FINISHED = (
-    dg.DagsterEventType.RUN_SUCCESS,
-    dg.DagsterEventType.RUN_FAILURE,
-    dg.DagsterEventType.RUN_CANCELED,
-)
-
 
 WAITING = (
     dg.DagsterRunStatus.QUEUED,
@@ -66,16 +55,6 @@ class FinishedRun:
     touched: frozenset[StreamDay]
     covered: frozenset[StreamDay]
     sync_ids: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class RunEnd:
-    """The event that ended a run; ``at`` is its time in seconds since 1970."""
-
-    event_type: str
-    storage_id: int
-    run_id: str
-    at: float
 
 
 def layers_job_name(connection: str) -> str:
@@ -169,7 +148,8 @@ def build_layer_runs_sensor(jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefini
         after = dict(cursor.after)
         requests: list[dg.RunRequest] = []
         read = 0
-        for end in _settled_ends(context.instance, cursor):
+        deadline = time.monotonic() + BUDGET_SECONDS
+        for end in ends_before(settled(), context.instance, cursor.after, deadline):
             run = _load_finished_run(context.instance, end.run_id)
             requests += [
                 request
@@ -197,31 +177,6 @@ def build_layer_runs_sensor(jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefini
 
 def _parse_cursor(text: str | None) -> LayerRunsCursor:
     return msgspec.json.decode(text, type=LayerRunsCursor) if text else LayerRunsCursor()
-
-
-def _settled_ends(instance: dg.DagsterInstance, cursor: LayerRunsCursor) -> Iterator[RunEnd]:
-    """Ends of runs after the cursor, oldest first per type, while the tick's budget lasts."""
-    deadline = time.monotonic() + BUDGET_SECONDS
-    newest = time.time() - SETTLE_SECONDS
-    for event_type in FINISHED:
-        after = cursor.after.get(event_type.value)
-        while time.monotonic() < deadline:
-            page = instance.fetch_run_status_changes(
-                dg.RunStatusChangeRecordsFilter(event_type, after_storage_id=after),
-                limit=RUNS_PER_QUERY,
-                ascending=True,
-            )
-            for record in page.records:
-                if record.timestamp > newest or time.monotonic() >= deadline:
-                    break
-                yield RunEnd(
-                    event_type.value, record.storage_id, record.run_id, at=record.timestamp
-                )
-                after = record.storage_id
-            else:
-                if page.has_more:
-                    continue
-            break
 
 
 def _load_finished_run(instance: dg.DagsterInstance, run_id: str) -> FinishedRun:

@@ -15,9 +15,8 @@ from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.assets.personal_data import column_tags
 from atlas_dagster.assets.quality_gate import pass_gate
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.history_rules import history_rules
-from atlas_dagster.layers.navigate import build_navigate, navigate_table
+from atlas_dagster.layers.navigate import build_navigate
 from atlas_dagster.layers.policy import charted_policy, policed_stream
 from atlas_dagster.layers.snapshots import open_refusals
 from atlas_dagster.layers.stream_columns import registered_stream
@@ -73,7 +72,7 @@ def materialize_navigate(
 ) -> dg.MaterializeResult[Any]:
     """Bring navigate in line with chart's versions of the run's days."""
     stream = registered_stream(connection, stream)
-    policy = charted_policy(connection, chart_table(stream))
+    policy = charted_policy(connection, stream.chart)
     tags = column_tags(load_verdicts(connection, stream.table_name), policy)
     stream = policed_stream(stream, policy)
     history = history_rules(stream, rules, policy)
@@ -89,7 +88,7 @@ def materialize_navigate(
     tell_columns(context, navigate_metadata(stream, tags))
     return dg.MaterializeResult(
         metadata={
-            **table_name(connection, navigate_table(stream)),
+            **table_name(connection, stream.navigate),
             **natural_key(history.key),
             **rebuilt(result.rebuilt),
             **passed,

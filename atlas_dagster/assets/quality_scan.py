@@ -13,7 +13,6 @@ from atlas_dagster.catalog import Connection, Stream
 from atlas_dagster.catalog_store import load_connection, synced_stream
 from atlas_dagster.charted_contract import ChartedContract, charted_contract
 from atlas_dagster.errors import WarehouseError
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.quality.contract import judge_file
 from atlas_dagster.quality.database_errors import sentence
 from atlas_dagster.quality.engine import TIMEOUT, run_checks
@@ -43,14 +42,14 @@ class QualityRun:
     @property
     def rows(self) -> Scan:
         """The rows that are scanned: the first and the last partition have no end."""
-        return Scan(chart_table(self.stream), days_between(*self.keys) if self.keys else None)
+        return Scan(self.stream.chart, days_between(*self.keys) if self.keys else None)
 
     @property
     def scope(self) -> Scan:
         """What a scan is kept under: the days themselves."""
         first, last = self.keys or ("", "")
         days = (date.fromisoformat(first), date.fromisoformat(last)) if self.keys else None
-        return Scan(chart_table(self.stream), days)
+        return Scan(self.stream.chart, days)
 
     def load_catalog(self) -> Connection:
         """The connection as of its last sync.
@@ -59,7 +58,7 @@ class QualityRun:
         """
         catalog = load_connection(self.connection, self.stream.connection)
         synced_stream(catalog, self.stream.slug)
-        if not table_exists(self.connection, chart_table(self.stream)):
+        if not table_exists(self.connection, self.stream.chart):
             raise WarehouseError(f"{self.stream.label}: chart is empty; materialize it first")
         return catalog
 

@@ -92,7 +92,7 @@ class Content:
         if kind is Kind.METRICS and (self.metrics or self.recommendations):
             where = scope(Perimeter.DATASET, SOURCE)
             found = [*found, {"key": MARKER, "value": key, "scope": where}]
-        return [_named(item, source_name) for item in found]
+        return _named(found, source_name)
 
 
 _IDENTITY = {
@@ -116,12 +116,14 @@ def digest(items: Sequence[Json]) -> str:
     return hashlib.sha256(b"\n".join(encoded)).hexdigest()
 
 
-def _named(value: Any, source_name: str) -> Any:
-    """A piece of an item with the source's name where SOURCE stands."""
-    if isinstance(value, dict):
-        pairs = cast("Json", value).items()
-        return {name: _named(item, source_name) for name, item in pairs}
-    return source_name if value == SOURCE else value
+def _named(items: Sequence[Json], source_name: str) -> list[Json]:
+    """Items with the source's name where SOURCE stands; to walk through them costs ten times it."""
+    encoded = msgspec.json.encode(items)
+    name = msgspec.json.encode(source_name)
+    return msgspec.json.decode(encoded.replace(_SOURCE, name), type=list[Json])
+
+
+_SOURCE = msgspec.json.encode(SOURCE)
 
 
 def _plain(value: object) -> object:

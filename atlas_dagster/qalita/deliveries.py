@@ -65,14 +65,31 @@ class Stored:
 
 @dataclass(frozen=True)
 class Parked:
-    """A delivery that QALITA has refused for good."""
+    """A delivery that QALITA has refused for good; ``connection`` and ``stream`` are slugs."""
 
     id: int
     key: str
-    label: str
+    connection: str
+    stream: str | None
     reason: str
     request_id: str | None
     ended_at: datetime
+
+    @property
+    def label(self) -> str:
+        return f"{self.connection}/{self.stream}" if self.stream else self.connection
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A delivery that waits: how often it was tried, when it may be next, and why it waits."""
+
+    id: int
+    key: str
+    state: str
+    tries: int
+    due_at: datetime
+    reason: str | None
 
 
 def write_deliveries(connection: PgConnection, deliveries: Iterable[Delivery]) -> int:
@@ -98,6 +115,23 @@ def write_deliveries(connection: PgConnection, deliveries: Iterable[Delivery]) -
         ),
     )
     return written.rowcount
+
+
+def known_keys(connection: PgConnection, keys: Sequence[str]) -> set[str]:
+    """Those of the keys that are written down already."""
+    rows = connection.execute(
+        "select key from pipeline.qalita_delivery where key = any(%s)", (list(keys),)
+    ).fetchall()
+    return {str(row[0]) for row in rows}
+
+
+def prune(connection: PgConnection, days: int) -> int:
+    """Forget what was delivered so many days ago; returns how many deliveries that were."""
+    return connection.execute(
+        "delete from pipeline.qalita_delivery"
+        " where state = 'done' and ended_at < now() - make_interval(days => %s)",
+        (days,),
+    ).rowcount
 
 
 def waiting(connection: PgConnection) -> list[Waiting]:
@@ -211,6 +245,24 @@ def park(
     )
 
 
+def unsent(connection: PgConnection, most: int) -> list[Unsent]:
+    """The first deliveries that wait, in the order in which they are sent."""
+    rows = connection.execute(
+        "select delivery_id, key, state, tries, due_at, reason from pipeline.qalita_delivery"
+        " where state in ('open', 'in_doubt') order by delivery_id limit %s",
+        (most,),
+    ).fetchall()
+    return [Unsent(*row) for row in rows]
+
+
+def count_states(connection: PgConnection) -> dict[str, int]:
+    """How many deliveries are in each state."""
+    rows = connection.execute(
+        "select state, count(*) from pipeline.qalita_delivery group by state"
+    ).fetchall()
+    return {str(state): int(count) for state, count in rows}
+
+
 def parked(connection: PgConnection) -> list[Parked]:
     """The deliveries that QALITA has refused for good, oldest first."""
     rows = connection.execute(_PARKED).fetchall()
@@ -230,34 +282,39 @@ def replay(connection: PgConnection, ids: Sequence[int] | None = None) -> int:
     return replayed.rowcount
 
 
-def published_schema(
-    connection: PgConnection, destination: Destination, subject: Subject
-) -> str | None:
-    """The digest of the schemas that a subject was last published with there."""
-    row = connection.execute(
-        "select digest from pipeline.qalita_schema"
-        " where (platform, source_id, pack_id, subject) = (%s, %s, %s, %s)",
-        _schema_key(destination, subject),
-    ).fetchone()
-    return str(row[0]) if row else None
+def published_schemas(connection: PgConnection, destination: Destination) -> dict[str, str]:
+    """The digests of the schemas that were last published there, by `schema_label`."""
+    target = destination.target
+    rows = connection.execute(
+        "select subject, digest from pipeline.qalita_schema"
+        " where (platform, source_id, pack_id) = (%s, %s, %s)",
+        (destination.platform, target.source_id, target.pack_id),
+    ).fetchall()
+    return {str(label): str(digest) for label, digest in rows}
 
 
 def note_schema(
-    connection: PgConnection, destination: Destination, subject: Subject, digest: str
+    connection: PgConnection, destination: Destination, delivery: Delivery, digest: str
 ) -> None:
-    """Remember the digest of the schemas that a subject was published with."""
+    """Remember the digest of the schemas that this part of a subject was published with."""
     connection.execute(
         "insert into pipeline.qalita_schema (platform, source_id, pack_id, subject, digest)"
         " values (%s, %s, %s, %s, %s) on conflict (platform, source_id, pack_id, subject)"
         " do update set digest = excluded.digest, published_at = now()",
-        (*_schema_key(destination, subject), digest),
+        (
+            destination.platform,
+            destination.target.source_id,
+            destination.target.pack_id,
+            schema_label(delivery),
+            digest,
+        ),
     )
 
 
-def _schema_key(destination: Destination, subject: Subject) -> tuple[str, int, int, str]:
-    target = destination.target
-    label = f"{subject.connection_id}/{subject.stream or ''}"
-    return destination.platform, target.source_id, target.pack_id, label
+def schema_label(delivery: Delivery) -> str:
+    """What the schemas of a delivery are of: a part of a subject."""
+    subject = delivery.subject
+    return "/".join((subject.connection_id, subject.stream or "", delivery.report.part))
 
 
 def _encoded(value: Report | Destination) -> str:
@@ -324,7 +381,7 @@ limit %s
 """
 
 _PARKED = """
-select delivery_id, key, connection || coalesce('/' || stream, ''), reason, request_id, ended_at
+select delivery_id, key, connection, stream, reason, request_id, ended_at
 from pipeline.qalita_delivery
 where state = 'parked'
 order by delivery_id

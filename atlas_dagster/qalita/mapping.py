@@ -2,17 +2,19 @@
 
 The shape is that of QALITA's adapter for Airbyte: ``connection_map`` has entries by connection id,
 and ``default`` is for all others. Here an entry may also stand by the connection's name, or by
-``<connection>/<stream>``; what it leaves out of the pack, ``default`` says.
+``<connection>/<stream>``; what it leaves out of the pack, ``default`` says. ``content`` is
+``packs``, the form that the platform shows, or ``adapter``: then the adapter's is sent as well.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from atlas_dagster.catalog import Connection
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.yaml_source import Node, parse_yaml, read_text
 
@@ -47,6 +49,22 @@ class Subject:
         return [f"{c}/{s}" for c in connections for s in streams] + connections
 
 
+Subjects = Mapping[tuple[str, "str | None"], Subject]
+"""By the slugs of connection and stream; without a stream it is the connection as a whole."""
+
+
+def defined_subjects(connections: Iterable[Connection]) -> dict[tuple[str, str | None], Subject]:
+    """The connections that are defined, and their streams."""
+    subjects: dict[tuple[str, str | None], Subject] = {}
+    for found in connections:
+        subjects[found.slug, None] = Subject(found.id, found.slug, found.name)
+        for stream in found.streams:
+            subjects[found.slug, stream.slug] = Subject(
+                found.id, found.slug, found.name, stream.slug, stream.name
+            )
+    return subjects
+
+
 @dataclass(frozen=True)
 class Route:
     """Where a subject is published to, as far as the file says it.
@@ -64,20 +82,32 @@ class Route:
 
 @dataclass(frozen=True)
 class QalitaMapping:
-    """The file: a route by key, and that of all others."""
+    """The file: a route by key, and that of all others.
+
+    ``sends_adapter_form``: schemas and metrics are sent as QALITA's adapter writes them, too.
+    """
 
     file: str
     routes: Mapping[str, Route] = field(default_factory=dict[str, Route])
     default: Route | None = None
+    sends_adapter_form: bool = False
 
     def route(self, subject: Subject) -> Route | None:
         """The route of a subject; None where the file says nothing of it."""
-        for key in subject.keys():  # noqa: SIM118
-            if key in self.routes:
-                return self.routes[key]
-        return self.default
+        key = self._key(subject)
+        return self.default if key is None else self.routes[key]
 
-    def unused(self, subjects: list[Subject]) -> list[str]:
+    def is_own(self, subject: Subject) -> bool:
+        """Whether the entry of a subject is of this stream alone."""
+        key = self._key(subject)
+        of_connection = replace(subject, stream=None, stream_name=None).keys()
+        return subject.stream is not None and key is not None and key not in of_connection
+
+    def _key(self, subject: Subject) -> str | None:
+        keys = subject.keys()
+        return next((key for key in keys if key in self.routes), None)
+
+    def unused(self, subjects: Iterable[Subject]) -> list[str]:
         """The keys that are none of these subjects'."""
         known = {key for subject in subjects for key in subject.keys()}  # noqa: SIM118
         return [key for key in self.routes if key not in known]
@@ -91,7 +121,7 @@ def load_mapping(config_dir: Path) -> QalitaMapping:
     file, text = read_text(config_dir / FILE_NAME)
     if text is None or not text.strip():
         return QalitaMapping(file)
-    root = _parse(file, text).keys("connection_map", "default")
+    root = _parse(file, text).keys("connection_map", "default", "content")
     default = None if _is_empty(root["default"]) else _default(root["default"])
     routes: dict[str, Route] = {}
     for written, node in root["connection_map"].mapping().items():
@@ -99,7 +129,7 @@ def load_mapping(config_dir: Path) -> QalitaMapping:
         if not key.strip():
             raise node.error("expected a connection's id or name, or <connection>/<stream>")
         routes[key] = _route(node, default)
-    return QalitaMapping(file, routes, default)
+    return QalitaMapping(file, routes, default, sends_adapter_form=_content(root["content"]))
 
 
 def _parse(file: str, text: str) -> Node:
@@ -120,6 +150,14 @@ def _refuse(constant: str) -> object:
 def _whole(key: str) -> str:
     """A key whose characters beyond 16 bits were escaped in halves, as JSON has them."""
     return key.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _content(node: Node) -> bool:
+    if node.absent or node.value == "packs":
+        return False
+    if node.value != "adapter":
+        raise node.expected("packs or adapter")
+    return True
 
 
 def _is_empty(node: Node) -> bool:

@@ -22,13 +22,17 @@ _NO_SUCH_LIST = (404, 405)
 
 @dataclass(frozen=True)
 class Report:
-    """What a delivery says: a job that has ended, and what is published with it."""
+    """What a delivery says: a job that has ended, and what is published with it.
+
+    ``part`` is what of its subject the schemas are of: those of another part are not compared.
+    """
 
     status: JobStatus
     started_at: datetime
     ended_at: datetime
     error_message: str | None = None
     content: Content = field(default_factory=Content)
+    part: str = ""
 
 
 class Sending:

@@ -76,6 +76,7 @@ class _Sender:
         self._ends_at = clock() + budget_seconds
         self._settle_seconds = api.http.server.settle_seconds
         self._lanes: dict[Subject, int | str] = {}  # of each subject that is sent: its source
+        self._published: dict[tuple[str, int, int], dict[str, str]] = {}
         self._failures = 0
         self._touched_at = 0.0
         self._round = Round()
@@ -156,9 +157,11 @@ class _Sender:
             looks_up=looks_up,
         )
         error = self._try(stored, sending)
-        with self._connection.transaction():
+        # In a pipeline: one wait for PostgreSQL, not four.
+        with self._connection.pipeline(), self._connection.transaction():
             if schemas is not None and Kind.SCHEMAS in sending.arrived:
-                ledger.note_schema(self._connection, destination, stored.delivery.subject, schemas)
+                ledger.note_schema(self._connection, destination, stored.delivery, schemas)
+                self._published_at(destination)[ledger.schema_label(stored.delivery)] = schemas
             return self._settle(stored, sending, error, looks_up=looks_up)
 
     def _schemas(self, stored: Stored, destination: Destination) -> str | None:
@@ -166,9 +169,17 @@ class _Sender:
         entries = stored.delivery.report.content.schemas
         if not entries:
             return None
-        subject, mark = stored.delivery.subject, digest(entries)
-        known = ledger.published_schema(self._connection, destination, subject)
+        mark = digest(entries)
+        known = self._published_at(destination).get(ledger.schema_label(stored.delivery))
         return None if mark == known else mark
+
+    def _published_at(self, destination: Destination) -> dict[str, str]:
+        """The digests of what is published there, read once: nobody else publishes meanwhile."""
+        target = destination.target
+        place = (destination.platform, target.source_id, target.pack_id)
+        if place not in self._published:
+            self._published[place] = ledger.published_schemas(self._connection, destination)
+        return self._published[place]
 
     def _try(self, stored: Stored, sending: Sending) -> QalitaError | None:
         """Send; returns what went wrong."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import pair, positive_number, switch
 
-_URLS = (
+URL_NAMES = (
     "QALITA_BASE_URL",
     "QALITA_WORKER_ENDPOINT",
     "QALITA_AGENT_ENDPOINT",
@@ -25,6 +25,9 @@ _URLS = (
 )
 _TOKENS = ("QALITA_API_TOKEN", "QALITA_WORKER_TOKEN", "QALITA_AGENT_TOKEN", "QALITA_TOKEN")
 _USER, _PASSWORD = "QALITA_USERNAME", "QALITA_PASSWORD"
+CREDENTIAL_NAMES = (_TOKENS[0], _USER, _PASSWORD)
+"""Our own names of the token, and of the user and password of a sign-in."""
+
 _GENERAL_URL, _GENERAL_TOKEN = "URL", "TOKEN"
 _API = re.compile(r"(/+api(/v\d+)?)?/*\Z")
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -46,7 +49,7 @@ class QalitaServer:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     credentials: str = _TOKENS[0]
-    url_name: str = _URLS[0]
+    url_name: str = URL_NAMES[0]
     verifies: bool = True
     ca_bundle: Path | None = None
     request_seconds: float = 30.0
@@ -63,7 +66,7 @@ def load_qalita_server(environ: Mapping[str, str] | None = None) -> QalitaServer
     env = os.environ if environ is None else environ
     token_name = _first(env, _TOKENS)
     user = None if token_name else pair(env, _USER, _PASSWORD)
-    url_name = _first(env, _URLS)
+    url_name = _first(env, URL_NAMES)
     if url_name is None and (token_name or user) and env.get(_GENERAL_URL):
         url_name = _GENERAL_URL
     if url_name is None:

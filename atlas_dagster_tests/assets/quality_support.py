@@ -21,8 +21,6 @@ from atlas_dagster_tests.integration.project import (
     noon,
 )
 
-TODAY, YESTERDAY = day(), day(1)
-
 PEOPLE = table(
     "people",
     {
@@ -47,15 +45,16 @@ def with_streams(project: Project, *streams: Json, **rules: Any) -> ScriptedConn
     return project.install("shop", *streams)
 
 
-def person(number: int, on: str = TODAY, **more: Any) -> Json:
+def person(number: int, on: str | None = None, **more: Any) -> Json:
+    """A record, of today unless it says of which day."""
     fields = {"email": f"p{number}@example.com", "age": number, "city": "Oslo", **more}
-    return record("people", {"id": number, **fields}, at=noon(on))
+    return record("people", {"id": number, **fields}, at=noon(on or day()))
 
 
 def run(
     instance: dg.DagsterInstance,
     job: str = "shop",
-    partition: str | None = TODAY,
+    partition: str | None = "today",
     *assets: dg.AssetKey,
     **tags: str,
 ) -> dg.ExecuteInProcessResult:
@@ -65,7 +64,7 @@ def run(
         .resolve_job_def(job)
         .execute_in_process(
             instance=instance,
-            partition_key=partition,
+            partition_key=day() if partition == "today" else partition,
             asset_selection=list(assets) or None,
             tags={name.replace("__", "/"): value for name, value in tags.items()},
             raise_on_error=False,

@@ -10,8 +10,6 @@ from atlas_dagster_tests.assets.quality_support import (
     CHART,
     NAVIGATE,
     PEOPLE,
-    TODAY,
-    YESTERDAY,
     checks,
     person,
     run,
@@ -22,7 +20,13 @@ from atlas_dagster_tests.assets.quality_support import (
     with_streams,
     write_checks,
 )
-from atlas_dagster_tests.integration.project import Project, ScriptedConnector, connection, noon
+from atlas_dagster_tests.integration.project import (
+    Project,
+    ScriptedConnector,
+    connection,
+    day,
+    noon,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -96,17 +100,17 @@ def test_the_gate_carries_the_score_and_what_has_none(
 def test_scores_and_results_are_kept_and_the_rows_carry_the_score(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
-    shop.say(person(1, on=YESTERDAY), person(2), person(3, email="nobody"), state("people", 1))
-    for partition in (YESTERDAY, TODAY):
-        run(instance, "shop" if partition == YESTERDAY else "shop_layers", partition)
+    shop.say(person(1, on=day(1)), person(2), person(3, email="nobody"), state("people", 1))
+    for partition in (day(1), day()):
+        run(instance, "shop" if partition == day(1) else "shop_layers", partition)
     kept = project.rows(
         "select first_day::text, last_day::text, layer, status, overall::real"
         " from pipeline.quality_score order by scan_id"
     )
     assert [row[:4] for row in kept] == [
-        (YESTERDAY, YESTERDAY, "chart", "pass"),
-        (YESTERDAY, YESTERDAY, "navigate", "pass"),
-        (TODAY, TODAY, "chart", "fail"),
+        (day(1), day(1), "chart", "pass"),
+        (day(1), day(1), "navigate", "pass"),
+        (day(), day(), "chart", "fail"),
     ]
     assert project.rows(
         "select id, _atlas_quality_score, _atlas_validated_at is not null from chart.shop__people"
@@ -117,19 +121,19 @@ def test_scores_and_results_are_kept_and_the_rows_carry_the_score(
         "select check_name, result.status, tested, failed from pipeline.quality_result as result"
         " join pipeline.quality_score using (scan_id)"
         " where check_name = 'invalid__email' and first_day::text = %s",
-        TODAY,
+        day(),
     ) == [("invalid__email", "fail", 2, 1)]
 
 
 def test_a_chart_that_is_built_anew_keeps_no_score_of_days_that_are_not_checked_again(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
-    shop.say(person(1, on=YESTERDAY), person(2), state("people", 1))
-    run(instance, "shop", YESTERDAY)
-    run(instance, "shop_layers", TODAY)
+    shop.say(person(1, on=day(1)), person(2), state("people", 1))
+    run(instance, "shop", day(1))
+    run(instance, "shop_layers", day())
     keys = {"shop": {"streams": {"people": {"natural_key": ["email"]}}}}
     project.connect({"shop": connection("shop", ["people"])}, **keys)
-    assert run(instance, "shop_layers", TODAY).success
+    assert run(instance, "shop_layers", day()).success
     assert project.rows(
         "select id, _atlas_validated_at is not null from chart.shop__people order by id"
     ) == [(1, False), (2, True)]
@@ -184,17 +188,17 @@ def test_one_check_can_be_run_alone(
 def test_a_run_of_a_partition_checks_its_rows_and_one_of_none_the_whole_table(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
-    shop.say(person(1, on=YESTERDAY, email="x"), person(2), person(3), state("people", 1))
-    run(instance, "shop", YESTERDAY)
+    shop.say(person(1, on=day(1), email="x"), person(2), person(3), state("people", 1))
+    run(instance, "shop", day(1))
     assert told(checks(run(instance, "shop_layers"))["invalid__email"])["atlas/rows_tested"] == 2
     tested = {
         name: told(checks(run_checks(instance, "invalid__email", **tags))["invalid__email"])
         for name, tags in {
             "whole": {},
-            "day": {"dagster__partition": YESTERDAY},
+            "day": {"dagster__partition": day(1)},
             "range": {
-                "dagster__asset_partition_range_start": YESTERDAY,
-                "dagster__asset_partition_range_end": TODAY,
+                "dagster__asset_partition_range_start": day(1),
+                "dagster__asset_partition_range_end": day(),
             },
         }.items()
     }
@@ -213,7 +217,7 @@ def test_checks_come_between_chart_and_navigate_after_all_charts(
     instance: dg.DagsterInstance, project: Project
 ) -> None:
     shop = with_streams(project, ORDERS, PEOPLE)
-    order = record("orders", {"id": 7, "people_id": 1}, at=noon(TODAY))
+    order = record("orders", {"id": 7, "people_id": 1}, at=noon(day()))
     shop.say(order, person(1), state("people", 1), state("orders", 1))
     result = run(instance)
     done = steps(result)
@@ -252,9 +256,9 @@ def test_a_users_checks_and_limits_hold(
 def test_what_tests_nothing_has_not_passed(
     instance: dg.DagsterInstance, shop: ScriptedConnector
 ) -> None:
-    shop.say(person(1, on=YESTERDAY), state("people", 1))
-    run(instance, "shop", YESTERDAY)
-    result = run(instance, "shop_layers", TODAY)
+    shop.say(person(1, on=day(1)), state("people", 1))
+    run(instance, "shop", day(1))
+    result = run(instance, "shop_layers", day())
     found = checks(result)
     assert verdicts(found)["invalid__email"] == "WARN"
     assert found["invalid__email"].description == "no rows to test"

@@ -12,7 +12,6 @@ from atlas_dagster_tests.airbyte.scripted import state, table
 from atlas_dagster_tests.assets.quality_support import (
     NAVIGATE,
     PEOPLE,
-    TODAY,
     checks,
     person,
     run,
@@ -23,7 +22,7 @@ from atlas_dagster_tests.assets.quality_support import (
     with_streams,
     write_checks,
 )
-from atlas_dagster_tests.integration.project import Project, ScriptedConnector
+from atlas_dagster_tests.integration.project import Project, ScriptedConnector, day
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +93,7 @@ def test_postgres_stopped_in_the_middle_is_an_error_of_every_check_and_closes_th
     gate = found["quality_gate"]
     assert verdicts(found)["quality_gate"] == "ERROR"
     assert "the results could not be kept" in str(gate.description)
-    assert not run(instance, "shop_layers", TODAY, NAVIGATE).success
+    assert not run(instance, "shop_layers", day(), NAVIGATE).success
 
 
 def test_a_value_with_quotes_and_a_check_of_no_rows_are_no_errors(
@@ -170,7 +169,7 @@ def test_a_check_that_the_source_took_away_says_so_and_blocks_nothing(
     stale = build_code_location().resolve_job_def("shop")
     shop.catalog(table("people", {"id": {"type": "integer"}}))
     shop.say(person(1), state("people", 1))
-    result = stale.execute_in_process(instance=instance, partition_key=TODAY, raise_on_error=False)
+    result = stale.execute_in_process(instance=instance, partition_key=day(), raise_on_error=False)
     found = checks(result)
     assert verdicts(found)["invalid__email"] == "ERROR"
     assert found["invalid__email"].description == (
@@ -213,7 +212,7 @@ def test_a_file_that_breaks_while_the_location_is_loaded_closes_the_gate(
 ) -> None:
     loaded = build_code_location().resolve_job_def("shop")
     write_checks(project, "checks: 7")
-    result = loaded.execute_in_process(instance=instance, partition_key=TODAY, raise_on_error=False)
+    result = loaded.execute_in_process(instance=instance, partition_key=day(), raise_on_error=False)
     found = checks(result)
     assert all(
         "config/checks/shop/people.yml:1" in str(e.description)

@@ -12,8 +12,6 @@ from atlas_dagster_tests.airbyte.scripted import USERS, state
 from atlas_dagster_tests.assets.quality_support import (
     NAVIGATE,
     PEOPLE,
-    TODAY,
-    YESTERDAY,
     checks,
     person,
     run,
@@ -24,7 +22,7 @@ from atlas_dagster_tests.assets.quality_support import (
     with_streams,
     write_checks,
 )
-from atlas_dagster_tests.integration.project import Project, ScriptedConnector, user
+from atlas_dagster_tests.integration.project import Project, ScriptedConnector, day, user
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +82,7 @@ def test_a_gate_stops_its_stream_and_not_its_siblings(
     instance: dg.DagsterInstance, project: Project
 ) -> None:
     shop = with_streams(project, PEOPLE, USERS)
-    shop.say(person(2, **BAD), user(1, "Anna", TODAY), state("people", 1), state("users", 1))
+    shop.say(person(2, **BAD), user(1, "Anna", day()), state("people", 1), state("users", 1))
     result = run(instance)
     assert [event.step_key for event in result.get_step_failure_events()] == [
         "checks__shop__people"
@@ -98,9 +96,9 @@ def test_a_run_of_navigate_alone_is_held_back_too_and_says_what_to_do(
 ) -> None:
     shop.say(person(2, **BAD), state("people", 1))
     run(instance)
-    result = run(instance, "shop_layers", TODAY, NAVIGATE)
+    result = run(instance, "shop_layers", day(), NAVIGATE)
     assert failure(result) == (
-        f"shop/people: quality_gate holds back {TODAY} (invalid__email). Correct the data or the"
+        f"shop/people: quality_gate holds back {day()} (invalid__email). Correct the data or the"
         " limits (docs/checks.md) and run chart's checks again, or give the run the tag"
         " atlas/override_gate with the reason"
     )
@@ -110,26 +108,26 @@ def test_a_run_of_navigate_alone_is_held_back_too_and_says_what_to_do(
 def test_a_range_is_held_back_by_the_days_in_it_that_failed(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
-    shop.say(person(1, on=YESTERDAY), person(2, **BAD), state("people", 1))
-    assert run(instance, "shop", YESTERDAY).success
-    run(instance, "shop_layers", TODAY)
+    shop.say(person(1, on=day(1)), person(2, **BAD), state("people", 1))
+    assert run(instance, "shop", day(1)).success
+    run(instance, "shop_layers", day())
     bounds = {
-        "dagster__asset_partition_range_start": YESTERDAY,
-        "dagster__asset_partition_range_end": TODAY,
+        "dagster__asset_partition_range_start": day(1),
+        "dagster__asset_partition_range_end": day(),
     }
-    assert f"holds back {TODAY} (" in failure(
+    assert f"holds back {day()} (" in failure(
         run(instance, "shop_layers", None, NAVIGATE, **bounds)
     )
-    assert run(instance, "shop_layers", YESTERDAY, NAVIGATE).success
+    assert run(instance, "shop_layers", day(1), NAVIGATE).success
     assert segments(project) == [1]
 
 
 def test_a_first_navigate_takes_all_days_so_all_of_them_count(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
-    shop.say(person(1, on=YESTERDAY, **BAD), person(2), state("people", 1))
-    run(instance, "shop", YESTERDAY)
-    assert f"holds back {YESTERDAY} (" in failure(run(instance, "shop_layers", TODAY))
+    shop.say(person(1, on=day(1), **BAD), person(2), state("people", 1))
+    run(instance, "shop", day(1))
+    assert f"holds back {day(1)} (" in failure(run(instance, "shop_layers", day()))
     assert segments(project) == []
 
 
@@ -148,7 +146,7 @@ def test_a_person_may_override_the_gate_and_says_why(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
     shop.say(person(2, **BAD), state("people", 1))
-    result = run(instance, "shop", TODAY, **OVERRIDE)
+    result = run(instance, "shop", day(), **OVERRIDE)
     assert result.success
     gate = checks(result)["quality_gate"]
     assert (gate.passed, gate.severity) == (False, dg.AssetCheckSeverity.WARN)
@@ -157,7 +155,7 @@ def test_a_person_may_override_the_gate_and_says_why(
     (navigated,) = result.asset_materializations_for_node("navigate__shop__people")
     assert navigated.metadata["atlas/gate_overridden"].value == "the test of the shop"
     assert segments(project) == [2]
-    assert not run(instance, "shop_layers", TODAY, NAVIGATE).success, "it was for that run"
+    assert not run(instance, "shop_layers", day(), NAVIGATE).success, "it was for that run"
 
 
 def test_other_limits_and_another_run_of_the_checks_open_the_gate(
@@ -167,7 +165,7 @@ def test_other_limits_and_another_run_of_the_checks_open_the_gate(
     run(instance)
     write_checks(project, "override: {invalid__email: {fail: never}}")
     assert run_checks(instance, "quality_gate").success
-    assert run(instance, "shop_layers", TODAY, NAVIGATE).success
+    assert run(instance, "shop_layers", day(), NAVIGATE).success
     assert segments(project) == [2]
 
 
@@ -177,5 +175,5 @@ def test_what_was_never_checked_is_not_held_back(
     shop.say(person(2, **BAD), state("people", 1))
     run(instance)
     project.rows("delete from pipeline.quality_score returning 1")
-    assert run(instance, "shop_layers", TODAY, NAVIGATE).success
+    assert run(instance, "shop_layers", day(), NAVIGATE).success
     assert segments(project) == [2]

@@ -19,11 +19,11 @@ from atlas_dagster.qalita.objects import (
     as_time,
     newest,
 )
+from atlas_dagster.qalita.sandbox.wire import NOT_ALLOWED, NOT_FOUND, Answer, Json
 from atlas_dagster_tests.qalita.support import add_target, open_api
 from atlas_dagster_tests.qalita_server.double import QalitaDouble
-from atlas_dagster_tests.qalita_server.ledger import Json
 from atlas_dagster_tests.qalita_server.routes import Generation
-from atlas_dagster_tests.qalita_server.wire import LOGIN_PAGE, NOT_ALLOWED, NOT_FOUND, Answer
+from atlas_dagster_tests.qalita_server.wire import LOGIN_PAGE
 
 START = datetime(2026, 11, 23, 23, 59, 59, 999_999, tzinfo=timezone.utc)
 DATASET = scope(Perimeter.DATASET, "orders")

@@ -13,6 +13,7 @@ import pytest
 
 from atlas_dagster.qalita.deliveries import parked, replay
 from atlas_dagster.qalita.http import QalitaHttp
+from atlas_dagster.qalita.sandbox.wire import UNAUTHORIZED, Answer, detail
 from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster_tests.qalita.publishing import (
     check_once,
@@ -27,17 +28,7 @@ from atlas_dagster_tests.qalita.publishing import (
 from atlas_dagster_tests.qalita.support import add_target
 from atlas_dagster_tests.qalita_server.double import QalitaDouble
 from atlas_dagster_tests.qalita_server.routes import Generation
-from atlas_dagster_tests.qalita_server.wire import (
-    UNAUTHORIZED,
-    After,
-    Answer,
-    Cut,
-    Do,
-    Late,
-    Lose,
-    Trouble,
-    detail,
-)
+from atlas_dagster_tests.qalita_server.wire import After, Cut, Do, Late, Lose, Trouble
 
 STEPS = ["POST .*/jobs", "schemas/upload", "recommendations/upload", "metrics/upload", "PUT"]
 UPLOADS = STEPS[1:4]

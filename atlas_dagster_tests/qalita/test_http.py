@@ -13,19 +13,11 @@ import pytest
 from atlas_dagster.errors import ConfigError, QalitaError, QalitaUnavailableError
 from atlas_dagster.http_retries import Retries
 from atlas_dagster.qalita.http import Call, QalitaHttp, expiry
+from atlas_dagster.qalita.sandbox.wire import Answer, detail, missing
 from atlas_dagster.qalita.settings import QalitaServer
 from atlas_dagster_tests.qalita.support import SIGN_IN, open_http
 from atlas_dagster_tests.qalita_server.double import API_TOKEN, PASSWORD, QalitaDouble
-from atlas_dagster_tests.qalita_server.wire import (
-    BUSY,
-    LOGIN_PAGE,
-    After,
-    Answer,
-    Hang,
-    Lose,
-    detail,
-    missing,
-)
+from atlas_dagster_tests.qalita_server.wire import BUSY, LOGIN_PAGE, After, Hang, Lose
 
 READ = Call("GET", "/api/v2/sources")
 WRITE = Call("POST", "/api/v2/jobs/create", json={"source_id": 1, "pack_id": 1}, may_repeat=False)
@@ -189,10 +181,10 @@ def test_a_user_signs_in_once(qalita_server: QalitaDouble) -> None:
 
 
 def test_a_token_is_renewed_a_minute_before_it_expires(qalita_server: QalitaDouble) -> None:
-    qalita_server.token_seconds = 59
+    qalita_server.platform.token_seconds = 59
     http = open_http(qalita_server, **SIGN_IN)
     http.read(READ)
-    qalita_server.token_seconds = 3600
+    qalita_server.platform.token_seconds = 3600
     for _ in range(3):
         http.read(READ)
     assert qalita_server.count("signin") == 2

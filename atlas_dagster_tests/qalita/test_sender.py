@@ -13,6 +13,7 @@ from atlas_dagster.qalita.deliveries import parked, replay, write_deliveries
 from atlas_dagster.qalita.mapping import QalitaMapping, Route, Subject
 from atlas_dagster.qalita.objects import JobStatus
 from atlas_dagster.qalita.provision import Provisioner
+from atlas_dagster.qalita.sandbox.wire import detail
 from atlas_dagster.qalita.sender import send_due
 from atlas_dagster.qalita.targets import Targets
 from atlas_dagster.warehouse import PgConnection, connect, session_lock
@@ -34,7 +35,7 @@ from atlas_dagster_tests.qalita.publishing import (
 from atlas_dagster_tests.qalita.support import SIGN_IN, add_target, open_api
 from atlas_dagster_tests.qalita_server.double import QalitaDouble
 from atlas_dagster_tests.qalita_server.routes import Generation
-from atlas_dagster_tests.qalita_server.wire import BUSY, Hang, Lose, detail
+from atlas_dagster_tests.qalita_server.wire import BUSY, Hang, Lose
 
 SENT = [
     "GET /api/v2/sources/1",

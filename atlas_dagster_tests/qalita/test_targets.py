@@ -8,12 +8,13 @@ from atlas_dagster.errors import ConfigError, QalitaUnavailableError
 from atlas_dagster.qalita.mapping import QalitaMapping, Route, Subject
 from atlas_dagster.qalita.objects import Target
 from atlas_dagster.qalita.provision import Provisioner
+from atlas_dagster.qalita.sandbox.wire import NOT_FOUND
 from atlas_dagster.qalita.targets import Destination, Targets
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.qalita.support import add_target, open_api
 from atlas_dagster_tests.qalita_server.double import QalitaDouble
 from atlas_dagster_tests.qalita_server.routes import Generation
-from atlas_dagster_tests.qalita_server.wire import LOGIN_PAGE, NOT_FOUND, Lose
+from atlas_dagster_tests.qalita_server.wire import LOGIN_PAGE, Lose
 
 SUBJECT = Subject("id-1", "shop", "Shop", "orders", "Orders")
 

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from atlas_dagster.qalita.sandbox.wire import Answer, detail
 from atlas_dagster_tests.qalita_server.double import API_TOKEN, PASSWORD, USER, QalitaDouble
 from atlas_dagster_tests.qalita_server.routes import Generation
-from atlas_dagster_tests.qalita_server.wire import Answer, detail
 
 RECORDED = [
     json.loads(line)
@@ -50,7 +50,7 @@ def prepare(double: QalitaDouble, sent: dict[str, Any]) -> None:
         ledger.add_pack("seed")
     if phase == "worker-run-job" and len(ledger.table("assets")) == 2:  # 1.0.1 was pushed
         asset = ledger.add("assets", name="probe", version="1.0.1", bucket="packs", type="pack")
-        ledger.change(asset, description="pack binary asset", url="http://s3", size=4)
+        ledger.change("assets", asset, description="pack binary asset", url="http://s3", size=4)
         ledger.files[asset["id"]] = b"pack"
         ledger.add_pack_version(2, "1.0.1", asset["id"])
     if phase == "cli-3.2.1-on-old" and double.routes.generation is Generation.CURRENT:

@@ -1,4 +1,4 @@
-"""What the test's QALITA stores, and the rows that it answers."""
+"""What the sandbox stores, and the rows that it answers."""
 
 from __future__ import annotations
 
@@ -7,33 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-Json = dict[str, Any]
-
-CLI_USER = {
-    "id": 1,
-    "email": "admin@example.com",
-    "login": "admin",
-    "name": "admin",
-    "language": None,
-    "avatar": None,
-    "theme": "light",
-    "home": "/home/de/sources",
-    "role_id": 1,
-    "role": "admin",
-    "role_override": True,
-    "is_active": True,
-    "created_at": "2024-02-18T20:07:36.620938",
-    "habilitations": [],
-}
+from atlas_dagster.qalita.sandbox.wire import Json
 
 
 @dataclass
 class Ledger:
-    """All rows by kind; ``skew`` is how far the platform's clock is ahead of ours."""
+    """All rows by kind; ``changed`` names those that are to be saved.
 
-    tables: dict[str, dict[int, Json]] = field(default_factory=dict)
+    ``skew`` is how far the platform's clock is ahead of ours, ``files`` holds what assets are, by
+    their ids. Only older platforms have versions of a source.
+    """
+
+    tables: dict[str, dict[int, Json]] = field(default_factory=dict[str, "dict[int, Json]"])
+    files: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    changed: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     skew: timedelta = timedelta()
-    files: dict[int, bytes] = field(default_factory=dict)
     has_source_versions: bool = False
 
     def now(self) -> str:
@@ -51,12 +39,16 @@ class Ledger:
         """Store a row; returns it."""
         table = self.table(kind)
         now = self.now()
-        row = {"id": len(table) + 1, "partner_id": 1, "created_at": now, "updated_at": now}
-        table[row["id"]] = {**row, **fields}
-        return table[row["id"]]
+        number = len(table) + 1
+        row: Json = {"id": number, "partner_id": 1, "created_at": now, "updated_at": now}
+        table[number] = {**row, **fields}
+        self.changed.add((kind, number))
+        return table[number]
 
-    def change(self, row: Json, /, **fields: Any) -> Json:
+    def change(self, kind: str, row: Json, /, **fields: Any) -> Json:
+        """Change a row of a kind; returns it."""
         row.update(fields, updated_at=self.now())
+        self.changed.add((kind, row["id"]))
         return row
 
     def add_source(self, name: str, kind: str = "postgresql", **more: Any) -> Json:

@@ -1,0 +1,125 @@
+"""The sensor `qalita` killed before and after each of its steps: what it publishes arrives once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import httpx
+import psycopg
+import pytest
+
+from atlas_dagster.assets import run_ends
+from atlas_dagster.warehouse import PgConnection
+from atlas_dagster_tests.assets.daemon import Daemon
+from atlas_dagster_tests.integration.project import Project
+from atlas_dagster_tests.qalita.publishing import published, settle, states
+from atlas_dagster_tests.qalita.support import add_target
+from atlas_dagster_tests.qalita_server.double import API_TOKEN, QalitaDouble
+
+pytestmark = pytest.mark.slow
+
+KEY = dg.AssetKey(["airbyte", "crm", "leads"])
+STEPS = [
+    (psycopg.Connection, "execute"),
+    (psycopg.Cursor, "execute"),
+    (psycopg.Cursor, "executemany"),
+    (psycopg.Transaction, "__exit__"),
+    (httpx.Client, "request"),
+]
+
+
+@pytest.fixture
+def project(tmp_path: Any, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project = Project(tmp_path, warehouse_url)
+    for name, value in project.variables.items():
+        monkeypatch.setenv(name, value)
+    project.connect({})
+    return project
+
+
+def tick_and_die(daemon: Daemon, step: int) -> bool:
+    """A tick in a process of its own, killed at a step of it; False where it had no such step."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            die_at(step)
+            daemon.evaluate()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    return os.WIFSIGNALED(status)
+
+
+def die_at(step: int) -> None:
+    """Let this process be killed before, or after, its steps: even numbers are before."""
+    count = itertools.count()
+
+    def dying(do: Callable[..., Any]) -> Callable[..., Any]:
+        def step_of(*arguments: Any, **named: Any) -> Any:
+            if next(count) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = do(*arguments, **named)
+            if next(count) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return step_of
+
+    for owner, name in STEPS:
+        setattr(owner, name, dying(getattr(owner, name)))
+
+
+def test_killed_at_any_step_nothing_is_lost_and_nothing_doubled(
+    project: Project,
+    warehouse: PgConnection,
+    qalita_server: QalitaDouble,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_ends, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setenv("QALITA_BASE_URL", qalita_server.url)
+    monkeypatch.setenv("QALITA_API_TOKEN", API_TOKEN)
+    add_target(qalita_server, "warehouse")
+    mapping = {"default": {"source_id": 1, "pack_id": 1}}
+    (project.root / "config" / "qalita.json").write_text(json.dumps(mapping))
+    with dg.DagsterInstance.ephemeral() as instance:
+        daemon = Daemon(instance, "qalita")
+        daemon.tick()
+        expected: list[str] = []
+        for step in itertools.count():
+            metadata = {"atlas/job_id": step + 1, "atlas/records_emitted": step}
+            daemon.report(dg.AssetMaterialization(KEY, metadata=metadata))
+            expected.append(f"crm/leads sync job {step + 1}")
+            died = tick_and_die(daemon, step)
+            settle_and_finish(daemon, warehouse)
+            assert states(warehouse)[expected[-1]] == "done", f"killed at step {step}"
+            if not died:
+                break
+        assert step > 40, "the steps were not seen"
+    jobs = [(row["name"], row["status"]) for row in qalita_server.ledger.rows("jobs")]
+    assert jobs == [(name, "succeeded") for name in expected]
+    assert published(qalita_server) == expected
+    emitted = [
+        row["value"]
+        for row in qalita_server.ledger.rows("metrics")
+        if row["key"] == "records_emitted"
+    ]
+    assert emitted == [str(number) for number in range(len(expected))]
+    metrics = Counter(row["key"] for row in qalita_server.ledger.rows("metrics"))
+    assert set(metrics.values()) == {len(expected)}
+
+
+def settle_and_finish(daemon: Daemon, warehouse: PgConnection) -> None:
+    """Ticks as they come later, until nothing waits; a lock goes when PostgreSQL sees its end."""
+    for _ in range(50):
+        settle(warehouse)
+        daemon.tick()
+        if set(states(warehouse).values()) == {"done"}:
+            return
+    raise AssertionError(states(warehouse))
