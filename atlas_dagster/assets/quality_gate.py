@@ -11,7 +11,6 @@ import dagster as dg
 from atlas_dagster.assets.partitions import FIRST_DAY, days_between, today
 from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import HeldBackError
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.navigate import takes_all_of_chart
 from atlas_dagster.quality.gate import HeldDay, has_rows, held_days
@@ -48,7 +47,7 @@ def pass_gate(
         held = [
             one
             for one in _held(connection, stream, FIRST_DAY, today())
-            if has_rows(connection, chart_table(stream), _rows_of(one.day))
+            if has_rows(connection, stream.chart, _rows_of(one.day))
         ]
     else:
         held = _held(connection, stream, keys.start, keys.end)
