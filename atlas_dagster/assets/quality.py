@@ -1,6 +1,6 @@
 """The quality checks of a stream: those of chart, with the gate, and those of navigate."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from atlas_dagster.assets.layer_assets import (
     step_name,
 )
 from atlas_dagster.assets.partitions import run_days
+from atlas_dagster.assets.quality_events import log_evaluations
 from atlas_dagster.assets.quality_gate import GATE, override_reason
 from atlas_dagster.assets.quality_results import (
     check_result,
@@ -101,7 +102,8 @@ def _history_checks(
     def history_checks(
         context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
     ) -> Iterable[dg.AssetCheckResult]:
-        yield from _check_history(context, warehouse, stream, rules)
+        _check_history(context, warehouse, stream, rules)
+        yield from ()  # nothing waits for them
 
     return history_checks
 
@@ -126,9 +128,11 @@ def _check_chart(
         gate = gate_result(full, selected.asset, override_reason(context.run))
     else:
         gate = error_result(GATE, trouble.why, selected.asset)
+    others = [name for name in selected.names if name != GATE]
+    log_evaluations(context, _results(selected.asset, others, outcomes, trouble.why))
     if GATE in selected.names:
         _log_gate(context, stream, gate, full)
-    yield from _results(selected, outcomes, trouble.why, {GATE: gate})
+        yield gate
 
 
 def _check_history(
@@ -136,7 +140,7 @@ def _check_history(
     warehouse: WarehouseResource,
     stream: Stream,
     rules: AtlasRules,
-) -> Iterator[dg.AssetCheckResult]:
+) -> None:
     selected = _selected(context, layer_key("navigate", stream))
     outcomes: list[Outcome] = []
     trouble = _Trouble()
@@ -144,7 +148,7 @@ def _check_history(
         outcomes, kept = scan_history(quality, selected.names)
         if kept.problem:
             context.log.warning(f"{stream.label}: the results could not be kept: {kept.problem}")
-    yield from _results(selected, outcomes, trouble.why, {})
+    log_evaluations(context, _results(selected.asset, selected.names, outcomes, trouble.why))
 
 
 class _Trouble:
@@ -181,20 +185,15 @@ def _quality_run(
 
 
 def _results(
-    selected: _Selected,
-    outcomes: Iterable[Outcome],
-    why: str,
-    others: Mapping[str, dg.AssetCheckResult],
+    asset: dg.AssetKey, names: Iterable[str], outcomes: Iterable[Outcome], why: str
 ) -> Iterator[dg.AssetCheckResult]:
     """A result for every check that was asked for; ``why`` is for those that have no outcome."""
     found = {outcome.check.name: outcome for outcome in outcomes}
-    for name in selected.names:
-        if name in others:
-            yield others[name]
-        elif name in found:
-            yield check_result(found[name], selected.asset)
+    for name in names:
+        if name in found:
+            yield check_result(found[name], asset)
         else:
-            yield error_result(name, why or f"{name} {GONE}", selected.asset)
+            yield error_result(name, why or f"{name} {GONE}", asset)
 
 
 def _log_gate(

@@ -8,12 +8,12 @@ from typing import Any
 
 import dagster as dg
 
-from atlas_dagster.assets.partitions import FIRST_DAY, today
+from atlas_dagster.assets.partitions import FIRST_DAY, days_between, today
 from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import HeldBackError
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.navigate import takes_all_of_chart
-from atlas_dagster.quality.gate import HeldDay, held_days
+from atlas_dagster.quality.gate import HeldDay, has_rows, held_days
 from atlas_dagster.warehouse import PgConnection
 
 GATE = "quality_gate"
@@ -43,13 +43,14 @@ def pass_gate(
     first build, which takes all days.
     """
     keys = context.partition_key_range
-    first, last = (
-        (FIRST_DAY, today())
-        if takes_all_of_chart(connection, stream, rules)
-        else (keys.start, keys.end)
-    )
-    days = date.fromisoformat(first), date.fromisoformat(last)
-    held = held_days(connection, stream.table_name, days)
+    if takes_all_of_chart(connection, stream, rules):
+        held = [
+            one
+            for one in _held(connection, stream, FIRST_DAY, today())
+            if has_rows(connection, stream.chart, _rows_of(one.day))
+        ]
+    else:
+        held = _held(connection, stream, keys.start, keys.end)
     if not held:
         return {}
     reason = override_reason(context.run)
@@ -61,6 +62,15 @@ def pass_gate(
         )
     context.log.warning(f"{stream.label}: {GATE} is overridden for {_told(held)}: {reason}")
     return {"atlas/gate_overridden": reason}
+
+
+def _held(connection: PgConnection, stream: Stream, first: str, last: str) -> Sequence[HeldDay]:
+    days = date.fromisoformat(first), date.fromisoformat(last)
+    return held_days(connection, stream.table_name, days)
+
+
+def _rows_of(day: date) -> tuple[date, date]:
+    return days_between(day.isoformat(), day.isoformat())
 
 
 def _told(held: Sequence[HeldDay]) -> str:

@@ -78,13 +78,16 @@ def _age_of_sync(chart: Table) -> sql.Composed:
 
 
 def rows_of_all_days(chart: Table) -> sql.Composed:
-    """SQL: how many rows chart has: as Atlas has kept count of them, else counted."""
+    """SQL: how many rows chart or explore has: as Atlas has kept count of them, else counted.
+
+    Explore may have rows of days that chart has not been built of yet.
+    """
     return sql.SQL(
         """
         select coalesce(
             (
-                select rows from pipeline.layer_table
-                where layer = {layer} and table_name = {name}
+                select max(rows) from pipeline.layer_table
+                where layer in ('explore', {layer}) and table_name = {name}
             ),
             (select count(*) from {chart})
         )::float8

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from psycopg import sql
+
+from atlas_dagster.catalog import Table
+from atlas_dagster.quality.check_sql import in_days
 from atlas_dagster.quality.spec import Status
-from atlas_dagster.warehouse import PgConnection
+from atlas_dagster.warehouse import PgConnection, identifier
 
 BLOCKING = (Status.FAIL, Status.ERROR)
 """What keeps rows from navigate; a warning does not, and nor does what was not checked."""
@@ -34,6 +38,15 @@ def held_days(
         _HELD_DAYS, {"table_name": table_name, "first": days[0], "last": days[1]}
     ).fetchall()
     return [HeldDay(day, int(scan_id), tuple(checks)) for day, scan_id, checks in rows]
+
+
+def has_rows(connection: PgConnection, chart: Table, days: tuple[date, date]) -> bool:
+    """Whether a chart table has rows of some days, deleted ones included."""
+    query = sql.SQL("select exists (select from {} where {})").format(
+        identifier(chart), in_days(days)
+    )
+    row = connection.execute(query).fetchone()
+    return bool(row and row[0])
 
 
 _HELD_DAYS = """

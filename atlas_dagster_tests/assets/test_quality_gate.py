@@ -131,6 +131,17 @@ def test_a_first_navigate_takes_all_days_so_all_of_them_count(
     assert segments(project) == []
 
 
+def test_a_day_without_rows_holds_no_first_navigate_back(
+    instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
+) -> None:
+    shop.say(person(1, on=day(1)), state("people", 1))
+    write_checks(project, "override: {row_count: {fail: 1000}}")
+    assert not run(instance, "shop", day()).success
+    write_checks(project, "")
+    assert run(instance, "shop_layers", day(1)).success
+    assert segments(project) == [1]
+
+
 def test_a_person_may_override_the_gate_and_says_why(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:

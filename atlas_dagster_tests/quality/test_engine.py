@@ -233,6 +233,20 @@ def test_a_source_that_was_synced_and_had_nothing_new_is_not_stale(warehouse: Pg
         assert outcome(warehouse, one, scan=scan).status.value == "pass"
 
 
+def test_rows_of_all_days_are_those_of_explore_where_chart_is_not_built_of_them_yet(
+    warehouse: PgConnection,
+) -> None:
+    charted(warehouse, [record(1), record(2)])
+    warehouse.execute("update pipeline.layer_table set rows = 0 where layer = 'chart'")
+    warehouse.execute(
+        "insert into pipeline.layer_table (layer, table_name, definition, rows)"
+        " values ('explore', %s, '', 2) on conflict (layer, table_name) do update set rows = 2",
+        (CHART.name,),
+    )
+    one = check(Rule.ROW_COUNT, given=RowCountParameters(of_all_days=True))
+    assert outcome(warehouse, one, Scan(CHART, days(3))).value == 2
+
+
 def test_rows_are_counted_of_the_days_or_of_all_days(warehouse: PgConnection) -> None:
     charted(warehouse, [record(1, day=1), record(2, day=1), record(3, day=2)])
     of_days = check(Rule.ROW_COUNT, given=RowCountParameters(False), fail=EMPTY, name="of_days")
