@@ -19,7 +19,7 @@ dev: install ## Dagster's UI and daemon on http://127.0.0.1:3000
 	@$(BIN)/atlas dev
 
 test: lint types ## everything: lint, types, tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
 
 lint: install ## ruff, its formatter included
 	$(BIN)/ruff check .

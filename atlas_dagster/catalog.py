@@ -132,6 +132,18 @@ class Stream:
         return layer_table(self.connection, self.slug)
 
     @property
+    def explore(self) -> Table:
+        return Table("explore", self.table_name)
+
+    @property
+    def chart(self) -> Table:
+        return Table("chart", self.table_name)
+
+    @property
+    def navigate(self) -> Table:
+        return Table("navigate", self.table_name)
+
+    @property
     def label(self) -> str:
         """The stream as logs and errors call it: ``connection/stream``."""
         return f"{self.connection}/{self.slug}"

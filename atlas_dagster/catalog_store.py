@@ -53,7 +53,17 @@ def load_connection(connection: PgConnection, slug: str) -> Connection:
 
 def load_stream(connection: PgConnection, slug: str, stream: str) -> Stream:
     """A stream as of its connection's last sync; raises WarehouseError where it is not in there."""
-    known = {s.slug: s for s in load_connection(connection, slug).streams}
+    return synced_stream(load_connection(connection, slug), stream)
+
+
+def synced_stream(connection: Connection, stream: str) -> Stream:
+    """A stream of a connection as of its last sync, by its slug.
+
+    Raises WarehouseError where it is not in there.
+    """
+    known = {s.slug: s for s in connection.streams}
     if stream not in known:
-        raise WarehouseError(f"stream {slug}/{stream} was not part of the connection's last sync")
+        raise WarehouseError(
+            f"stream {connection.slug}/{stream} was not part of the connection's last sync"
+        )
     return known[stream]

@@ -11,18 +11,14 @@ from pathlib import Path
 import click
 
 from atlas_dagster.airbyte.snapshot import served_slugs
-from atlas_dagster.catalog import Connection, Stream, Table
+from atlas_dagster.catalog import Connection, Stream
 from atlas_dagster.catalog_store import load_connection
+from atlas_dagster.charted_contract import charted_contract
 from atlas_dagster.errors import ConfigError, WarehouseError
-from atlas_dagster.layers.chart import chart_table
-from atlas_dagster.layers.policy import StreamPolicy, charted_policy
 from atlas_dagster.layers.stream_columns import registered_stream
-from atlas_dagster.pii_rules import Action
 from atlas_dagster.quality.check_text import contract_json, contract_lines
-from atlas_dagster.quality.contract import load_contract, refuse_mistakes
+from atlas_dagster.quality.contract import refuse_mistakes
 from atlas_dagster.quality.derive import as_charted, derive_checks
-from atlas_dagster.quality.policed import PolicedChecks, police_checks
-from atlas_dagster.quality.spec import Check
 from atlas_dagster.quality.surroundings import load_surroundings
 from atlas_dagster.quality.user_file import checks_file
 from atlas_dagster.quality.user_template import user_template
@@ -44,12 +40,14 @@ def show(stream: str, as_json: bool) -> None:
     """The checks of a stream as of its last sync: thresholds, and where each comes from."""
     settings = load_settings()
     with _found(settings, stream) as found:
-        contract = load_contract(settings, found.connection, found.rules, found.charted)
-        policed = _police(found, contract.checks)
+        made = charted_contract(
+            found.warehouse, settings, found.connection, found.rules, found.stream
+        )
+    contract, not_checked = made.contract, made.policed.not_checked
     if as_json:
-        click.echo(json.dumps(contract_json(contract, policed.not_checked), indent=2))
+        click.echo(json.dumps(contract_json(contract, not_checked), indent=2))
     else:
-        for line in contract_lines(contract, policed.not_checked):
+        for line in contract_lines(contract, not_checked):
             click.echo(line)
     refuse_mistakes(contract)
 
@@ -98,26 +96,6 @@ def _found(settings: Settings, name: str) -> Generator[_Found]:
             )
         stream = streams[stream_slug]
         yield _Found(warehouse, rules, connection, stream, registered_stream(warehouse, stream))
-
-
-def _police(found: _Found, made: tuple[Check, ...]) -> PolicedChecks:
-    """What is left of the checks under the policy that chart was built with."""
-    others = {
-        other.table_name: _by_column(other, charted_policy(found.warehouse, chart_table(other)))
-        for other in found.connection.streams
-    }
-    policy = charted_policy(found.warehouse, Table("chart", found.stream.table_name))
-    return police_checks(found.charted, made, _actions(policy), others)
-
-
-def _actions(policy: StreamPolicy) -> dict[str, Action]:
-    """What a policy does to whole fields."""
-    return {field.path[0]: field.action for field in policy.fields if len(field.path) == 1}
-
-
-def _by_column(stream: Stream, policy: StreamPolicy) -> dict[str, Action]:
-    actions = _actions(policy)
-    return {c.layer: actions[c.name] for c in stream.columns if c.name in actions}
 
 
 def _write_new(path: Path, text: str) -> None:

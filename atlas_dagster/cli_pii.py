@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 import click
 
 from atlas_dagster.airbyte.snapshot import served_slugs
+from atlas_dagster.catalog import Table
 from atlas_dagster.cli_streams import aligned, chosen_streams, counted, known_streams
+from atlas_dagster.layers.policy import charted_policy
 from atlas_dagster.names import layer_table
 from atlas_dagster.pii.report import ReportedField, StreamReport, report_stream
+from atlas_dagster.pii.store import StoredFailure
+from atlas_dagster.pii_rules import Action, Path, field_name
 from atlas_dagster.rules import load_rules
 from atlas_dagster.settings import load_settings
-from atlas_dagster.warehouse import connect, migrate, resolve_url
+from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url, table_exists
 
 _HEADER = (
     *("stream", "field", "entity", "kind", "share", "confidence"),
@@ -47,6 +52,7 @@ def report(stream: str | None, *, as_json: bool) -> None:
                 f"{connection}/{name}",
                 layer_table(connection, name),
                 rules.stream(connection, name).pii,
+                _charted(warehouse, layer_table(connection, name)),
             )
             for connection, name in chosen_streams(known_streams(warehouse), stream)
         ]
@@ -57,6 +63,12 @@ def report(stream: str | None, *, as_json: bool) -> None:
         click.echo(line)
 
 
+def _charted(connection: PgConnection, table_name: str) -> Callable[[Path], Action] | None:
+    """What chart was built with, by field, where there is one."""
+    chart = Table("chart", table_name)
+    return charted_policy(connection, chart).action if table_exists(connection, chart) else None
+
+
 def _lines(reports: Sequence[StreamReport]) -> Iterator[str]:
     rows = [(found.label, *_cells(field)) for found in reports for field in found.fields]
     if rows:
@@ -64,10 +76,17 @@ def _lines(reports: Sequence[StreamReport]) -> Iterator[str]:
     else:
         yield "no personal data was found"
     for found in reports:
+        for failure in found.failures:
+            span = _span(failure.first_day, failure.last_day)
+            yield f"{found.label}: not all could be looked for: {failure}, {span}"
         if missed := found.unscanned:
-            span = f"{missed.first} to {missed.last}" if missed.days > 1 else str(missed.first)
+            span = _span(missed.first, missed.last)
             days, versions = counted(missed.days, "day"), counted(missed.rows, "record version")
             yield f"{found.label}: never scanned: {days}, {span}, {versions}"
+
+
+def _span(first: date, last: date) -> str:
+    return f"{first} to {last}" if last > first else str(first)
 
 
 def _cells(field: ReportedField) -> tuple[str, ...]:
@@ -91,5 +110,11 @@ def _json(found: StreamReport) -> dict[str, Any]:
             {**asdict(field), "policy": field.policy.value if field.policy else None}
             for field in found.fields
         ],
+        "failures": [_failure(failure) for failure in found.failures],
         "never_scanned": asdict(found.unscanned) if found.unscanned else None,
     }
+
+
+def _failure(failure: StoredFailure) -> dict[str, Any]:
+    told = asdict(failure)
+    return {"name": field_name(told.pop("path")), **told}

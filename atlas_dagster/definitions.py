@@ -1,5 +1,5 @@
 """The code location: what Dagster loads."""
 
-from atlas_dagster.defs.code_location import build_code_location
+from atlas_dagster.defs.repository import build_repository
 
-defs = build_code_location()
+defs = build_repository()

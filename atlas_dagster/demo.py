@@ -23,6 +23,7 @@ from atlas_dagster.catalog_store import load_connection
 from atlas_dagster.demo_qalita import publish_demo
 from atlas_dagster.errors import AtlasError
 from atlas_dagster.pii.store import load_verdicts
+from atlas_dagster.quality.score import shown_score
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection, connect, identifier, migrate, resolve_url
 
@@ -38,7 +39,10 @@ SECOND_SYNC = {"ATLAS_FAKER_COUNT": "300", "ATLAS_FAKER_SEED": "2"}
 
 @dataclass(frozen=True)
 class StreamReport:
-    """A line of the table that the demo ends with; ``personal`` counts fields."""
+    """A line of the table that the demo ends with; ``personal`` counts fields.
+
+    ``score`` is that of quality, 0 to 100, None where nothing was tested.
+    """
 
     stream: str
     records_synced: int
@@ -47,6 +51,7 @@ class StreamReport:
     navigate: int
     current: int
     personal: int
+    score: float | None
     seconds: float
 
     @property
@@ -81,8 +86,8 @@ def run_demo(settings: Settings) -> None:
     for line in format_table(reports):
         click.echo(line)
     click.echo(
-        "\nPersonal: the fields that hold personal data. Seconds: of both runs, without the syncs,"
-        f" which took {seconds.get('sync', 0.0):.1f} s.\n"
+        "\nPersonal: the fields that hold personal data. Score: of quality, at most 100."
+        f" Seconds: of both runs, without the syncs, which took {seconds.get('sync', 0.0):.1f} s.\n"
         f"{_published(published)}"
         "See it in Dagster: make dev, then http://127.0.0.1:3000\n"
         'See the tables:    psql "$(.venv/bin/atlas postgres url)"\n'
@@ -110,6 +115,7 @@ def format_table(reports: Sequence[StreamReport]) -> list[str]:
         "current",
         "closed",
         "personal",
+        "score",
         "seconds",
     )
     rows = [
@@ -117,6 +123,7 @@ def format_table(reports: Sequence[StreamReport]) -> list[str]:
             r.stream,
             *(f"{n:,}" for n in (r.records_synced, r.explore, r.chart, r.navigate)),
             *(f"{n:,}" for n in (r.current, r.closed, r.personal)),
+            "-" if r.score is None else shown_score(r.score),
             f"{r.seconds:.2f}",
         )
         for r in reports
@@ -192,8 +199,19 @@ def _reports(connection: PgConnection, seconds: Mapping[str, float]) -> Iterator
             navigate=_count(connection, Table("navigate", stream.table_name)),
             current=_count(connection, Table("navigate", f"{stream.table_name}_current")),
             personal=len({v.path for v in load_verdicts(connection, stream.table_name)}),
+            score=_score(connection, stream),
             seconds=seconds.get(stream.slug, 0.0),
         )
+
+
+def _score(connection: PgConnection, stream: Stream) -> float | None:
+    """The score of the newest scan, which was of the day of the demo."""
+    row = connection.execute(
+        "select overall from pipeline.quality_score where table_name = %s and layer = 'chart'"
+        " order by scan_id desc limit 1",
+        (stream.table_name,),
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _records_synced(connection: PgConnection, stream: Stream) -> int:

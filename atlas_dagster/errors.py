@@ -19,6 +19,10 @@ class WarehouseError(AtlasError):
     """PostgreSQL is not reachable, or does not hold what it should."""
 
 
+class HeldBackError(AtlasError):
+    """The gate of a stream's quality checks holds days back that a run is for."""
+
+
 class PayloadError(AtlasError):
     """What a webhook was sent is not of the shape that it should be; its text names the key."""
 

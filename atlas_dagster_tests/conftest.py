@@ -20,6 +20,8 @@ from atlas_dagster_tests.airbyte_server.double import AirbyteDouble
 from atlas_dagster_tests.http_double import running
 from atlas_dagster_tests.qalita_server import double as qalita
 
+ROOM = 2 * 1024**3  # bytes
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
@@ -32,7 +34,7 @@ def postgres() -> Iterator[str]:
     if given:
         yield given
         return
-    data_dir = Path(tempfile.mkdtemp(prefix="atlas-test-"))
+    data_dir = server_directory()
     try:
         url = embedded_postgres.start(data_dir)
         _waive_durability(url)
@@ -42,11 +44,23 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(data_dir)
 
 
+def server_directory() -> Path:
+    """A new directory for a server, in memory where there is room: files cost much less there."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    return Path(tempfile.mkdtemp(prefix="atlas-test-", dir=memory if roomy else None))
+
+
 def _waive_durability(url: str) -> None:
     """Leave the disk alone: what a throw-away server holds need not outlive the machine."""
+    settings = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
     with psycopg.connect(url, autocommit=True) as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(sql.SQL("alter system set {} = off").format(sql.Identifier(setting)))
+        for setting, value in {**settings, "max_wal_size": "256MB"}.items():
+            connection.execute(
+                sql.SQL("alter system set {} = {}").format(
+                    sql.Identifier(setting), sql.Literal(value)
+                )
+            )
         connection.execute("select pg_reload_conf()")
 
 
@@ -114,7 +128,7 @@ def _database(server_url: str, template: str) -> Iterator[str]:
 def _create(server_url: str, name: str, template: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("create database {} template {} encoding 'UTF8'").format(
+            sql.SQL("create database {} template {} strategy file_copy encoding 'UTF8'").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
         )

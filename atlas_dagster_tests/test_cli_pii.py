@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from atlas_dagster.cli_pii import pii
 from atlas_dagster.errors import AtlasError
 from atlas_dagster.layers.policy import FieldPolicy, stream_policy
+from atlas_dagster.pii.findings import FieldFindings, RecognizerFailure
+from atlas_dagster.pii.store import FieldScan, UnscannedDay, save_scan
 from atlas_dagster.pii_rules import Action
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import at, chart, create_landing, land, load, make_stream
@@ -75,6 +77,36 @@ def test_the_policy_is_that_which_chart_was_built_with_and_a_rule_that_names_it_
     assert run().splitlines()[1].split()[-2:] == ["redact", "yes"]
 
 
+def test_values_that_a_recognizer_failed_on_are_told(crm: PgConnection) -> None:
+    failure = RecognizerFailure("NhsRecognizer", "ValueError", values=1, rows=1)
+    failed = FieldScan(FieldFindings(MAIL, 1, 1, failures=(failure,)), ())
+    day = date(2024, 1, 3)
+    save_scan(
+        crm,
+        USERS.table_name,
+        UnscannedDay(day, 1),
+        [failed],
+        recognizers="of a test",
+        result={},
+        run_id="run",
+    )
+    told = "contact.mail: NhsRecognizer raised ValueError in 1 row"
+    assert run("crm/users").splitlines()[2:] == [
+        f"crm/users: not all could be looked for: {told}, 2024-01-03"
+    ]
+    (users,) = json.loads(run("crm/users", "--json"))
+    assert users["failures"] == [
+        {
+            "name": "contact.mail",
+            "recognizer": "NhsRecognizer",
+            "error": "ValueError",
+            "rows": 1,
+            "first_day": "2024-01-03",
+            "last_day": "2024-01-03",
+        }
+    ]
+
+
 def test_one_connection_or_stream_can_be_chosen(crm: PgConnection) -> None:
     assert run("crm") == run()
     assert run("crm/orders").splitlines() == [
@@ -106,6 +138,7 @@ def test_the_same_can_be_had_as_json(crm: PgConnection) -> None:
     assert orders == {
         "stream": "crm/orders",
         "fields": [],
+        "failures": [],
         "never_scanned": {"days": 2, "first": "2024-01-04", "last": "2024-01-05", "rows": 2},
     }
 

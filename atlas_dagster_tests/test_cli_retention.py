@@ -23,8 +23,10 @@ from atlas_dagster_tests.properties.oracle import Version
 
 USERS = make_stream({"id": {"type": "integer"}})
 ORDERS = make_stream({"id": {"type": "integer"}}, name="orders", slug="orders")
-NOW = datetime.now(timezone.utc)
-BEFORE = (NOW - timedelta(days=10)).date()
+
+
+def ago(days: int) -> datetime:
+    return datetime.now(timezone.utc) - timedelta(days=days)
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def crm(
     limit("crm: {streams: {users: {retention_days: 10}}}")
     for stream in (USERS, ORDERS):
         create_landing(warehouse, stream)
-        versions = [Version(str(n), NOW - timedelta(days=n), {"id": n}) for n in (0, 10, 11)]
+        versions = [Version(str(n), ago(n), {"id": n}) for n in (0, 10, 11)]
         land(warehouse, stream, versions)
         build(warehouse, stream)
     return warehouse
@@ -61,29 +63,31 @@ def explored(connection: PgConnection) -> list[int]:
 
 
 def test_a_dry_run_says_what_would_go_and_drops_nothing(crm: PgConnection) -> None:
-    assert run("--dry-run") == (f"crm/users: 1 version of 1 day before {BEFORE} would be dropped\n")
+    assert run("--dry-run") == (
+        f"crm/users: 1 version of 1 day before {ago(10).date()} would be dropped\n"
+    )
     assert explored(crm) == [3, 3]
 
 
 def test_old_versions_are_dropped_where_a_stream_has_a_limit(crm: PgConnection) -> None:
-    assert run() == f"crm/users: 1 version of 1 day before {BEFORE} dropped\n"
+    assert run() == f"crm/users: 1 version of 1 day before {ago(10).date()} dropped\n"
     assert explored(crm) == [2, 3]
-    assert run() == f"crm/users: 0 versions of 0 days before {BEFORE} dropped\n"
+    assert run() == f"crm/users: 0 versions of 0 days before {ago(10).date()} dropped\n"
 
 
 def test_a_stream_without_a_limit_is_left_alone_and_named(crm: PgConnection) -> None:
     assert run("crm/orders", "crm/users") == (
         "crm/orders: no retention_days, explore keeps all versions\n"
-        f"crm/users: 1 version of 1 day before {BEFORE} dropped\n"
+        f"crm/users: 1 version of 1 day before {ago(10).date()} dropped\n"
     )
     assert explored(crm) == [2, 3]
 
 
 def test_what_chart_does_not_hold_is_said_to_stay(crm: PgConnection) -> None:
-    land(crm, USERS, [Version("late", NOW - timedelta(days=20), {"id": 1})])
+    land(crm, USERS, [Version("late", ago(20), {"id": 1})])
     load(crm, USERS)
     assert run("crm/users") == (
-        f"crm/users: 1 version of 1 day before {BEFORE} dropped;"
+        f"crm/users: 1 version of 1 day before {ago(10).date()} dropped;"
         " 1 stay: not in chart yet, or still in landing\n"
     )
 
@@ -95,7 +99,7 @@ def test_without_any_limit_nothing_happens(crm: PgConnection) -> None:
 
 def test_a_stream_that_was_never_loaded_has_nothing_to_drop(crm: PgConnection) -> None:
     limit("crm: {streams: {carts: {retention_days: 10}}}")
-    assert run("crm/carts") == f"crm/carts: 0 versions of 0 days before {BEFORE} dropped\n"
+    assert run("crm/carts") == f"crm/carts: 0 versions of 0 days before {ago(10).date()} dropped\n"
 
 
 @pytest.mark.parametrize("name", ["crm/user", "users", "crm", ""])

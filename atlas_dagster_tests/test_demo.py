@@ -9,13 +9,13 @@ from atlas_dagster.demo import StreamReport, format_table, step_message
 
 def test_the_table_is_aligned_and_counts_closed_segments() -> None:
     reports = [
-        StreamReport("users", 1300, 1300, 1300, 1300, 1000, 9, 0.754),
-        StreamReport("products", 200, 200, 200, 100, 100, 0, 12.0),
+        StreamReport("users", 1300, 1300, 1300, 1300, 1000, 9, 99.96, 0.754),
+        StreamReport("products", 200, 200, 200, 100, 100, 0, None, 12.0),
     ]
     assert format_table(reports) == [
-        "stream    synced  explore  chart  navigate  current  closed  personal  seconds",
-        "users      1,300    1,300  1,300     1,300    1,000     300         9     0.75",
-        "products     200      200    200       100      100       0         0    12.00",
+        "stream    synced  explore  chart  navigate  current  closed  personal  score  seconds",
+        "users      1,300    1,300  1,300     1,300    1,000     300         9   99.9     0.75",
+        "products     200      200    200       100      100       0         0      -    12.00",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -17,15 +18,18 @@ import pytest
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.errors import WarehouseError
+from atlas_dagster_tests.conftest import server_directory
 
 pytestmark = pytest.mark.slow  # each test has a server of its own
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    directory = tmp_path / "data"
-    yield directory
-    embedded_postgres.stop(directory)
+def data_dir() -> Iterator[Path]:
+    """Not one of pytest's directories: another pytest would close those to the server's account."""
+    home = server_directory()
+    yield home / "data"
+    embedded_postgres.stop(home / "data")
+    shutil.rmtree(home)
 
 
 def socket_dir(url: str) -> Path:
@@ -145,14 +149,14 @@ def test_the_database_comes_back_after_it_was_dropped(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["with space, 'quote' and %25", "x" * 120, "ü" * 40])
-def test_any_path_serves(tmp_path: Path, name: str) -> None:
-    data_dir = tmp_path / name
+def test_any_path_serves(data_dir: Path, name: str) -> None:
+    named = data_dir.parent / name
     try:
-        url = embedded_postgres.start(data_dir)
+        url = embedded_postgres.start(named)
         assert one(url, "select 1") == 1
         assert stat.S_IMODE(socket_dir(url).stat().st_mode) == 0o700
     finally:
-        embedded_postgres.stop(data_dir)
+        embedded_postgres.stop(named)
 
 
 def test_data_of_another_version_are_left_alone(data_dir: Path) -> None:

@@ -1,7 +1,9 @@
 """What loading the definitions costs beyond `import dagster`, and what it imports.
 
 Each measurement is a fresh interpreter that does what a code location does: import the module,
-build the repository and every job, and write the snapshot that goes to the webserver and daemon.
+build the repository and every job, and write the snapshot that goes to the webserver and daemon
+(as Dagster's code server does, without those of jobs, which it sends when they are asked for).
+A run worker is measured too: what it costs to have the job of its run.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from _measure import (
 )
 from _project import COLUMNS, project_environment, write_project
 
-CPU_TARGET = 2.0  # seconds, for TARGET_STREAMS
-TARGET_STREAMS = 100
+CPU_TARGETS = {100: 2.0, 1000: 10.0, 5000: 50.0}  # seconds, by streams
+WORKER_TARGETS = {1000: 3.0}
 STREAMS_A_CONNECTION = 25
 FORBIDDEN = ("presidio_analyzer", "spacy", "soda", "soda_core", "soda_postgres", "pandas")
 HEAVY = ("numpy", "polars", "pyarrow", "scipy", "torch", "sqlalchemy", "alembic", "pgserver")
@@ -56,13 +58,12 @@ def modules():
     import atlas_dagster.defs.code_location
 
 def resolve(defs):
-    repository = defs.get_repository_def()
-    repository.load_all_definitions()
-    return repository
+    defs.load_all_definitions()
+    return defs
 
 def snapshot(repository):
     from dagster._core.remote_representation.external_data import RepositorySnap
-    return RepositorySnap.from_def(repository)
+    return RepositorySnap.from_def(repository, defer_snapshots=True)
 
 def serialize(snap):
     from dagster._serdes import serialize_value
@@ -89,6 +90,26 @@ print(json.dumps({
 """
 
 
+WORKER = """
+import sys, time
+import dagster as dg
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+import atlas_dagster.airbyte.workspace, atlas_dagster.defs.repository
+
+runs = {
+    "a connection": ("many_0", None),
+    "one asset": ("__ASSET_JOB", {dg.AssetKey(["explore", "many_0", "stream_0"])}),
+}
+name, keys = runs[sys.argv[1]]
+began = time.process_time()
+repository = ReconstructableRepository(ModuleCodePointer("atlas_dagster.definitions", "defs"))
+ReconstructableJob(repository, name, asset_selection=keys).get_definition()
+print(time.process_time() - began)
+"""
+RUNS = ("a connection", "one asset")
+
+
 @dataclass(frozen=True)
 class Load:
     """One load of the definitions: CPU seconds by step, bytes, kilobytes of memory."""
@@ -111,8 +132,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="100 streams, once")
     options = parser.parse_args()
     compile_bytecode()
-    sizes, rounds = ([TARGET_STREAMS], 1) if options.quick else ([10, 100, 500], 5)
+    sizes, rounds = ([100], 1) if options.quick else ([10, 100, 1000, 5000], 3)
     loads: dict[int, list[Load]] = {streams: [] for streams in sizes}
+    workers: dict[int, dict[str, list[float]]] = {
+        streams: {run: [] for run in RUNS} for streams in sizes
+    }
     with throwaway_directory() as directory:
         for streams in sizes:
             write_project(directory / str(streams), connections_of(streams))
@@ -120,8 +144,12 @@ def main() -> None:
         for number in range(rounds):
             tell(f"round {number + 1}")
             for streams in sizes:
-                loads[streams].append(load(directory / str(streams)))
+                project = directory / str(streams)
+                loads[streams].append(load(project))
+                for run in RUNS:
+                    workers[streams][run].append(float(interpret(project, WORKER, run)))
     report(loads)
+    report_workers(workers)
 
 
 def connections_of(streams: int) -> dict[str, int]:
@@ -132,8 +160,13 @@ def connections_of(streams: int) -> dict[str, int]:
 
 
 def load(project: Path) -> Load:
+    return Load(**json.loads(interpret(project, LOAD)))
+
+
+def interpret(project: Path, *program: str) -> str:
+    """What a program prints in a fresh interpreter, in the environment of a project."""
     done = subprocess.run(
-        [sys.executable, "-c", LOAD],
+        [sys.executable, "-c", *program],
         env=project_environment(project),
         cwd=project,
         capture_output=True,
@@ -142,7 +175,7 @@ def load(project: Path) -> Load:
     )
     if done.returncode != 0:
         raise SystemExit(f"loading the definitions failed: {done.stderr[-2000:]}")
-    return Load(**json.loads(done.stdout))
+    return done.stdout
 
 
 def report(loads: dict[int, list[Load]]) -> None:
@@ -156,7 +189,7 @@ def report(loads: dict[int, list[Load]]) -> None:
                 f"{rounds[0].assets:,}",
                 f"{statistics.median(r.dagster for r in rounds):.2f}",
                 *(f"{statistics.median(r.steps[name] for r in rounds):.2f}" for name in steps),
-                at_most(total, CPU_TARGET) if streams == TARGET_STREAMS else f"{total:.2f}",
+                at_most(total, CPU_TARGETS[streams]) if streams in CPU_TARGETS else f"{total:.2f}",
                 f"{rounds[0].payload / 1e6:.1f}",
                 f"{max(r.rss for r in rounds) / 1024:.0f}",
             ]
@@ -174,6 +207,26 @@ def report(loads: dict[int, list[Load]]) -> None:
         print(f"{what}: {', '.join(names)}; found: {', '.join(found) or 'none'}")
     packages = [name for name in last.modules if not name.startswith("_")]
     print(f"packages that `import dagster` does not load: {', '.join(packages)}")
+
+
+def report_workers(workers: dict[int, dict[str, list[float]]]) -> None:
+    rows = [
+        [
+            f"{streams:,}",
+            *(
+                at_most(statistics.median(runs[run]), WORKER_TARGETS[streams])
+                if streams in WORKER_TARGETS
+                else f"{statistics.median(runs[run]):.2f}"
+                for run in RUNS
+            ),
+        ]
+        for streams, runs in workers.items()
+    ]
+    print_table(
+        "What a run worker builds for its job, CPU seconds beyond imports, medians",
+        ["streams", *(f"run of {run}" for run in RUNS)],
+        rows,
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.assets.personal_data import column_tags, load_personal_data, refuse_forbidden
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.chart import build_chart, chart_table
+from atlas_dagster.layers.chart import build_chart
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.policy import policed_stream
 from atlas_dagster.layers.stream_columns import load_changes, register_columns
@@ -88,7 +88,7 @@ def materialize_chart(
     tell_columns(context, chart_metadata(stream, history, column_tags(data.verdicts, policy)))
     return dg.MaterializeResult(
         metadata={
-            **table_name(connection, chart_table(stream)),
+            **table_name(connection, stream.chart),
             **natural_key(history.key),
             **rebuilt(result.rebuilt),
             "dagster/row_count": result.total,

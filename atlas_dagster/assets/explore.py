@@ -13,7 +13,7 @@ from atlas_dagster.assets.lineage import explore_metadata, tell_columns
 from atlas_dagster.assets.metadata import table_name, touched_days
 from atlas_dagster.assets.partitions import day_range, partition_of
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.explore import explore_table, load_explore
+from atlas_dagster.layers.explore import load_explore
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 
@@ -58,7 +58,7 @@ def materialize_explore(
     tell_columns(context, explore_metadata(stream))
     return dg.MaterializeResult(
         metadata={
-            **table_name(connection, explore_table(stream)),
+            **table_name(connection, stream.explore),
             **touched_days(result.days),
             "dagster/row_count": result.total,
             "atlas/new_rows": result.rows,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,26 +10,12 @@ from dagster._core.definitions.utils import is_valid_name
 from atlas_dagster.assets.layer_assets import AFTER_SYNC
 from atlas_dagster.assets.layer_runs import layers_job_name
 from atlas_dagster.assets.partitions import utc_day
+from atlas_dagster.catalog import Connection
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (
         UnresolvedAssetJobDefinition,
     )
-
-
-@dataclass(frozen=True)
-class ConnectionJobs:
-    """The jobs of a connection: sync and layers in one run, and each of them alone.
-
-    One that cannot be synced has no job that syncs, one that has no layers none that builds them.
-    """
-
-    everything: UnresolvedAssetJobDefinition | None
-    sync: UnresolvedAssetJobDefinition | None
-    layers: UnresolvedAssetJobDefinition | None
-
-    def __iter__(self) -> Iterator[UnresolvedAssetJobDefinition]:
-        return iter([job for job in (self.everything, self.sync, self.layers) if job])
 
 
 def job_name(connection: str) -> str:
@@ -43,50 +27,59 @@ def job_name(connection: str) -> str:
     return connection if is_valid_name(connection) else f"{connection}_"
 
 
-def build_connection_jobs(
-    connection: str, *, syncs: bool = True, has_layers: bool = True
-) -> ConnectionJobs:
-    """`<connection>`, `<connection>_sync` and `<connection>_layers` (which can be backfilled)."""
-    layers = dg.AssetSelection.key_prefixes(*([layer, connection] for layer in AFTER_SYNC))
-    landed = dg.AssetSelection.key_prefixes(["airbyte", connection])
-    tags = {"atlas/connection": connection}
-    whole = dg.define_asset_job(
-        job_name(connection),
-        selection=dg.AssetSelection.groups(connection),
-        tags=tags,
-        description=f"Sync {connection} and build its layers for one day."
-        if has_layers
-        else f"Sync {connection}.",
-    )
-    sync = dg.define_asset_job(
-        f"{connection}_sync",
-        selection=landed,
-        tags=tags,
-        description=f"Sync {connection} only.",
-    )
-    layers_job = dg.define_asset_job(
-        layers_job_name(connection),
-        selection=layers,
-        tags=tags,
-        description=f"Build the layers of {connection} for any days, without a sync.",
-    )
-    return ConnectionJobs(
-        everything=whole if syncs else None,
-        sync=sync if syncs else None,
-        layers=layers_job if has_layers else None,
-    )
+def sync_job_name(connection: str) -> str:
+    """The name of the job that syncs a connection and builds nothing."""
+    return f"{connection}_sync"
+
+
+def connection_job_names(connection: str) -> tuple[str, str, str]:
+    """The names that a connection's jobs have, of those that it has."""
+    return job_name(connection), sync_job_name(connection), layers_job_name(connection)
+
+
+def define_connection_jobs(connection: Connection) -> list[UnresolvedAssetJobDefinition]:
+    """`<connection>`, `<connection>_sync` and `<connection>_layers` (which can be backfilled).
+
+    One that cannot be synced has no job that syncs, one that has no layers none that builds them.
+    """
+    slug = connection.slug
+    tags = {"atlas/connection": slug}
+    jobs: list[UnresolvedAssetJobDefinition] = []
+    if connection.is_active:
+        jobs += [
+            dg.define_asset_job(
+                job_name(slug),
+                selection=dg.AssetSelection.groups(slug),
+                tags=tags,
+                description=f"Sync {slug} and build its layers for one day."
+                if connection.has_layers
+                else f"Sync {slug}.",
+            ),
+            dg.define_asset_job(
+                sync_job_name(slug),
+                selection=dg.AssetSelection.key_prefixes(["airbyte", slug]),
+                tags=tags,
+                description=f"Sync {slug} only.",
+            ),
+        ]
+    if connection.has_layers:
+        layers = dg.AssetSelection.key_prefixes(*([layer, slug] for layer in AFTER_SYNC))
+        jobs.append(
+            dg.define_asset_job(
+                layers_job_name(slug),
+                selection=layers,
+                tags=tags,
+                description=f"Build the layers of {slug} for any days, without a sync.",
+            )
+        )
+    return jobs
 
 
 def build_schedule(
-    connection: str, jobs: ConnectionJobs, cron: str, timezone: str
-) -> dg.ScheduleDefinition | None:
-    """Sync a connection and build the layers of the day at each tick of its cron.
-
-    None where it cannot be synced.
-    """
-    if jobs.everything is None:
-        return None
-    is_partitioned = jobs.layers is not None
+    connection: str, job: dg.JobDefinition, cron: str, timezone: str
+) -> dg.ScheduleDefinition:
+    """Start the job of a whole connection at each tick of its cron, for the day of the tick."""
+    is_partitioned = job.partitions_def is not None
 
     def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         # Of the time that was due, not of now: a tick that is late has no later partition.
@@ -99,7 +92,7 @@ def build_schedule(
 
     return dg.ScheduleDefinition(
         name=f"{connection}_schedule",
-        job=jobs.everything,
+        job=job,
         cron_schedule=cron,
         execution_timezone=timezone,
         execution_fn=request,

@@ -1,7 +1,8 @@
 """What the assets that follow a sync have in common: layers and inspections."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from inspect import signature
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import dagster as dg
 
@@ -12,9 +13,15 @@ from atlas_dagster.catalog import Stream
 from atlas_dagster.catalog_store import load_stream
 from atlas_dagster.warehouse import PgConnection
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
 LAYERS = ("explore", "chart", "navigate")
 AFTER_SYNC = ("explore", "pii", "chart", "navigate")
 """The layers and the inspections of a stream, in the order in which they are built."""
+
+CHART_CHECKS, HISTORY_CHECKS = "checks", "history"
+"""The steps of the quality checks, as `step_name` has them: of chart, and of navigate."""
 
 Materialize: TypeAlias = Callable[
     [dg.AssetExecutionContext, PgConnection, Stream], dg.MaterializeResult[Any]
@@ -25,6 +32,11 @@ Materialize: TypeAlias = Callable[
 def layer_key(layer: str, stream: Stream) -> dg.AssetKey:
     """The asset key of a stream in a layer: ``<layer>/<connection>/<stream>``."""
     return dg.AssetKey([layer, stream.connection, stream.slug])
+
+
+def step_name(work: str, connection: str, stream: str) -> str:
+    """The step of what is done to a stream; of a layer it is what Dagster makes of its key."""
+    return dg.AssetKey([work, connection, stream]).to_python_identifier()
 
 
 def layers_pool(connection: str) -> str:
@@ -61,6 +73,7 @@ def build_layer_asset(
             max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
         ),
     )
+    @_with_its_signature
     # Beside check specs Dagster knows the bare class only, not MaterializeResult[Any].
     def layer_asset(  # pyright: ignore[reportUnknownParameterType]
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
@@ -71,3 +84,9 @@ def build_layer_asset(
             return materialize(context, connection, current)
 
     return layer_asset
+
+
+def _with_its_signature(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Keep the signature, which Dagster computes a dozen times an asset: a tenth of all loading."""
+    function.__signature__ = signature(function)  # pyright: ignore[reportFunctionMemberAccess]
+    return function

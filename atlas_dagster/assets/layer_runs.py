@@ -9,20 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import dagster as dg
 import msgspec
 
-from atlas_dagster.assets.layer_assets import AFTER_SYNC
+from atlas_dagster.assets.layer_assets import AFTER_SYNC, CHART_CHECKS, step_name
 from atlas_dagster.assets.metadata import TOUCHED_DAYS
-from atlas_dagster.assets.partitions import partition_of_key
+from atlas_dagster.assets.partitions import PARTITION_TAG, partition_of_key
 from atlas_dagster.assets.run_ends import ends_before, settled
-
-if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import (
-        UnresolvedAssetJobDefinition,
-    )
 
 BUDGET_SECONDS = 40.0
 """A tick is cut off after 60 s, and its cursor is lost then."""
@@ -32,8 +27,6 @@ WAITING = (
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
 )
-
-PARTITION_TAG = "dagster/partition"
 
 
 class LayerRunsCursor(msgspec.Struct, frozen=True):
@@ -122,6 +115,8 @@ def read_finished_run(run_id: str, events: Iterable[dg.DagsterEvent]) -> Finishe
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
             if layer in AFTER_SYNC:
                 streams_of_steps[event.step_key] = connection, stream
+                checks = step_name(CHART_CHECKS, connection, stream)
+                streams_of_steps[checks] = connection, stream
             if layer == "navigate" and event.partition:
                 planned.add(StreamDay(connection, stream, event.partition))
             continue
@@ -144,7 +139,7 @@ def _days(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Iterator[str]:
             yield partition_of_key(day)
 
 
-def build_layer_runs_sensor(jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.SensorDefinition:
+def build_layer_runs_sensor(jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
     """The sensor that requests the layer runs which finished runs leave to do."""
     names = {job.name for job in jobs}
 

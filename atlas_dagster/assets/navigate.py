@@ -13,10 +13,10 @@ from atlas_dagster.assets.lineage import navigate_metadata, tell_columns
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.assets.personal_data import column_tags
+from atlas_dagster.assets.quality_gate import pass_gate
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.history_rules import history_rules
-from atlas_dagster.layers.navigate import build_navigate, navigate_table
+from atlas_dagster.layers.navigate import build_navigate
 from atlas_dagster.layers.policy import charted_policy, policed_stream
 from atlas_dagster.layers.snapshots import open_refusals
 from atlas_dagster.layers.stream_columns import registered_stream
@@ -72,10 +72,11 @@ def materialize_navigate(
 ) -> dg.MaterializeResult[Any]:
     """Bring navigate in line with chart's versions of the run's days."""
     stream = registered_stream(connection, stream)
-    policy = charted_policy(connection, chart_table(stream))
+    policy = charted_policy(connection, stream.chart)
     tags = column_tags(load_verdicts(connection, stream.table_name), policy)
     stream = policed_stream(stream, policy)
     history = history_rules(stream, rules, policy)
+    passed = pass_gate(context, connection, stream, history)
     first, last = day_range(context)
     result = build_navigate(connection, stream, history, first, last, context.run.run_id)
     context.log.info(
@@ -87,9 +88,10 @@ def materialize_navigate(
     tell_columns(context, navigate_metadata(stream, tags))
     return dg.MaterializeResult(
         metadata={
-            **table_name(connection, navigate_table(stream)),
+            **table_name(connection, stream.navigate),
             **natural_key(history.key),
             **rebuilt(result.rebuilt),
+            **passed,
             "dagster/row_count": result.count.rows,
             "atlas/current_rows": result.count.current or 0,
             "atlas/segments_opened": result.opened,

@@ -34,10 +34,6 @@ from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from dagster._core.definitions.unresolved_asset_job_definition import (
-        UnresolvedAssetJobDefinition,
-    )
-
     from atlas_dagster.airbyte.server import AirbyteApi
 
 MOST_EVENTS = 500
@@ -63,7 +59,7 @@ class Told:
 
 
 def build_observed_syncs_sensor(
-    settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
+    settings: Settings, jobs: Sequence[dg.JobDefinition]
 ) -> dg.SensorDefinition:
     """The sensor; ``jobs`` are those of layers that it may request."""
     names = {job.name for job in jobs}

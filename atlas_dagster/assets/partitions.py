@@ -10,6 +10,9 @@ from atlas_dagster.errors import ConfigError
 
 FIRST_DAY = "2020-01-01"
 
+PARTITION_TAG = "dagster/partition"
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
 daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_offset=1)
 
 
@@ -27,6 +30,28 @@ def day_range(context: dg.AssetExecutionContext) -> tuple[date, date]:
     """The days that a run is for, both included."""
     keys = context.partition_key_range
     return days_between(keys.start, keys.end)
+
+
+def run_days(run: dg.DagsterRun) -> tuple[str, str] | None:
+    """The partition keys that a run is for, first and last; None where it names none.
+
+    Checks have no partitions of their own: what a run names is in its tags. Raises ConfigError
+    where that is no day.
+    """
+    alone = run.tags.get(PARTITION_TAG)
+    first, last = (run.tags.get(tag, alone) for tag in RANGE_TAGS)
+    if first is None or last is None:
+        return None
+    for key in (first, last):
+        _require_day(key)
+    return first, last
+
+
+def _require_day(key: str) -> None:
+    try:
+        date.fromisoformat(key)
+    except ValueError:
+        raise ConfigError(f"the run is of the partition {key!r}, which is no day") from None
 
 
 def days_between(start: str, end: str) -> tuple[date, date]:

@@ -17,9 +17,8 @@ from atlas_dagster.assets.personal_data import (
 )
 from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import WarehouseError
-from atlas_dagster.layers.explore import explore_table
 from atlas_dagster.pii.digest import recognizers_digest
-from atlas_dagster.pii.store import save_scan, unscanned_days
+from atlas_dagster.pii.store import StoredFailure, save_scan, unscanned_days
 from atlas_dagster.pii_rules import Path
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.settings import load_settings
@@ -60,19 +59,20 @@ def materialize_pii(
     rules: StreamRules,
 ) -> dg.MaterializeResult[Any]:
     """Scan the run's days, those of them that were not scanned before."""
-    if not table_exists(connection, explore_table(stream)):
+    if not table_exists(connection, stream.explore):
         raise WarehouseError(f"{stream.label}: explore is empty; materialize it first")
     scans = _scan_days(context, connection, stream)
     data = load_personal_data(connection, stream, rules)
-    check = pii_check_result(data.decision)
+    check = pii_check_result(data)
     if not check.passed:
-        context.log.warning(f"{stream.label}: personal data in {check.description}")
+        context.log.warning(f"{stream.label}: personal data: {check.description}")
     return dg.MaterializeResult(
         metadata={
             "atlas/pii": findings_table(data, _samples(scans)),
             "atlas/pii_fields": len({verdict.path for verdict in data.verdicts}),
             "atlas/records_scanned": sum(scan.records for scan in scans),
             "atlas/days_scanned": len(scans),
+            **_failures(data.failures),
             **(_told_of(scans[-1]) if scans else {}),
         },
         check_results=[check],
@@ -120,6 +120,11 @@ def _told_of(scan: StreamScan) -> dict[str, Any]:
         **({"atlas/ner_cut": list(scan.cut)} if scan.cut else {}),
         **({"atlas/maps": scan.map_names} if scan.maps else {}),
     }
+
+
+def _failures(failures: Sequence[StoredFailure]) -> dict[str, Any]:
+    """Which values a recognizer says nothing of; most have none."""
+    return {"atlas/recognizer_failures": list(map(str, failures))} if failures else {}
 
 
 def _samples(scans: Sequence[StreamScan]) -> dict[tuple[Path, str], list[str]]:

@@ -7,11 +7,10 @@ from datetime import date
 
 from psycopg import sql
 
-from atlas_dagster.catalog import Stream, Table
+from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.layers import chart_sql
 from atlas_dagster.layers.dependents import replacing
-from atlas_dagster.layers.explore import explore_table
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.layer_tables import (
     RowCount,
@@ -46,11 +45,6 @@ class ChartResult:
     rebuilt: str | None
 
 
-def chart_table(stream: Stream) -> Table:
-    """The chart table of a stream."""
-    return Table("chart", stream.table_name)
-
-
 def build_chart(
     connection: PgConnection,
     stream: Stream,
@@ -68,9 +62,9 @@ def build_chart(
     with connection.transaction():
         lock_transaction(connection, f"chart/{stream.table_name}")
         use_key(connection, rules.policy)
-        if not table_exists(connection, explore_table(stream)):
+        if not table_exists(connection, stream.explore):
             raise WarehouseError(f"{stream.label}: explore is empty; materialize it first")
-        table = chart_table(stream)
+        table = stream.chart
         rebuilt = outdated_by(connection, table, rules, stream.columns)
         if rebuilt is None and table_exists(connection, table):
             inserted = _add_versions(connection, stream, rules, (first, last), run_id)
@@ -107,7 +101,7 @@ def replace_versions(
             stream, rules, versions, sql.SQL("true"), run_id, connection.info.server_version
         )
         change += connection.execute(chart_sql.insert_rows(stream, rows)).rowcount
-    add_rows(connection, chart_table(stream), RowCount(change, None))
+    add_rows(connection, stream.chart, RowCount(change, None))
 
 
 def _add_versions(
@@ -117,7 +111,7 @@ def _add_versions(
     days: tuple[date, date],
     run_id: str,
 ) -> int:
-    add_new_columns(connection, chart_table(stream), stream.columns)
+    add_new_columns(connection, stream.chart, stream.columns)
     # Late rows of an old day would tempt the planner into a loop over that day for each of them.
     connection.execute("set local enable_nestloop = off")
     wanted = chart_sql.versions_without_row(stream, days)
@@ -163,7 +157,7 @@ def _build_anew(
 
     navigate follows by itself.
     """
-    table = chart_table(stream)
+    table = stream.chart
     versions = chart_sql.explored(stream, rules.policy)
     if table_exists(connection, table):
         present = table_columns(connection, table)
@@ -186,6 +180,6 @@ def _create_table(connection: PgConnection, stream: Stream, rows: sql.Composable
     connection.execute(
         sql.SQL(
             "analyze {} (_airbyte_raw_id, _atlas_natural_key, _atlas_instant, _atlas_partition)"
-        ).format(identifier(chart_table(stream)))
+        ).format(identifier(stream.chart))
     )
     return inserted

@@ -9,8 +9,8 @@ from psycopg import sql
 
 from atlas_dagster.casts import cast_json
 from atlas_dagster.catalog import ColumnType, Stream
+from atlas_dagster.days import of_days
 from atlas_dagster.layers import version_sql
-from atlas_dagster.layers.days import of_days
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.policy import StreamPolicy
 from atlas_dagster.layers.policy_sql import policed_data

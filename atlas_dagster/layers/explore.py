@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
-from atlas_dagster.layers.days import readable_day
+from atlas_dagster.days import readable_day
 from atlas_dagster.layers.erased import unerased_rows
 from atlas_dagster.layers.landing_source import LandingSource, find_landing, landed_rows
 from atlas_dagster.layers.layer_tables import RowCount, add_rows, start_table
@@ -50,11 +50,6 @@ class ExploreResult:
         return sum(self.days.values())
 
 
-def explore_table(stream: Stream) -> Table:
-    """The explore table of a stream."""
-    return Table("explore", stream.table_name)
-
-
 def load_explore(
     connection: PgConnection, stream: Stream, run_id: str, most_vanishing: float = 0.5
 ) -> ExploreResult:
@@ -72,14 +67,14 @@ def load_explore(
         register_stream(connection, stream)
         since = _unseen_since(connection, stream, source.table)
         snapshot = _snapshot(connection)
-        if table_exists(connection, explore_table(stream)):
+        if table_exists(connection, stream.explore):
             days = _load_new(connection, stream, source, run_id, since, most_vanishing)
             added = RowCount(sum(days.values()), None)
-            count = add_rows(connection, explore_table(stream), added)
+            count = add_rows(connection, stream.explore, added)
         else:
             days = _first_load(connection, stream, source, run_id)
             added = RowCount(sum(days.values()), None)
-            count = start_table(connection, explore_table(stream), "", added)
+            count = start_table(connection, stream.explore, "", added)
         _save_progress(connection, stream, source.table, snapshot)
     return ExploreResult(days, total=count.rows)
 
@@ -269,4 +264,4 @@ def _days(connection: PgConnection, query: sql.Composed) -> dict[date, int]:
 
 
 def _explore(stream: Stream) -> sql.Identifier:
-    return identifier(explore_table(stream))
+    return identifier(stream.explore)

@@ -14,8 +14,8 @@ import psycopg
 from psycopg import sql
 
 from atlas_dagster.catalog import Table
+from atlas_dagster.days import of_days
 from atlas_dagster.errors import WarehouseError
-from atlas_dagster.layers.days import of_days
 from atlas_dagster.warehouse import PgConnection, identifier, table_columns
 
 if TYPE_CHECKING:

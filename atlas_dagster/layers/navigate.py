@@ -10,7 +10,6 @@ from psycopg import sql
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.layers import navigate_ddl, navigate_sql
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.dependents import replacing
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.layer_tables import (
@@ -59,9 +58,13 @@ class NavigateResult:
     refused: int
 
 
-def navigate_table(stream: Stream) -> Table:
-    """The navigate table of a stream."""
-    return Table("navigate", stream.table_name)
+def takes_all_of_chart(connection: PgConnection, stream: Stream, rules: HistoryRules) -> bool:
+    """Whether `build_navigate` would take all days of chart, whichever it is asked for."""
+    table = stream.navigate
+    if not table_exists(connection, table):
+        return True
+    columns = _as_charted(connection, stream).columns
+    return outdated_by(connection, table, rules, columns) is not None
 
 
 def build_navigate(
@@ -84,24 +87,24 @@ def build_navigate(
         # What a day changes is found by index. By PostgreSQL's default, made for disks that turn,
         # reading the whole of chart and navigate looks cheaper.
         connection.execute("set local random_page_cost = 1.1")
-        if not table_exists(connection, chart_table(stream)):
+        if not table_exists(connection, stream.chart):
             raise WarehouseError(f"{stream.label}: chart is empty; materialize it first")
         stream = _as_charted(connection, stream)
-        stale = outdated_by(connection, chart_table(stream), rules, stream.columns)
+        stale = outdated_by(connection, stream.chart, rules, stream.columns)
         if stale:
             raise WarehouseError(f"{stream.label}: chart is stale: {stale}; materialize it first")
-        table = navigate_table(stream)
+        table = stream.navigate
         rebuilt = outdated_by(connection, table, rules, stream.columns)
         if rebuilt or not table_exists(connection, table):
             return _build_all(connection, stream, rules, run_id, rebuilt)
-        if add_new_columns(connection, navigate_table(stream), stream.columns):
+        if add_new_columns(connection, stream.navigate, stream.columns):
             connection.execute(navigate_ddl.create_current_view(stream))
         return _apply_days(connection, stream, rules, (first, last), run_id)
 
 
 def _as_charted(connection: PgConnection, stream: Stream) -> Stream:
     """The stream with the columns that chart has: a run beside this one may have found more."""
-    present = table_columns(connection, chart_table(stream))
+    present = table_columns(connection, stream.chart)
     return replace(stream, columns=tuple(c for c in stream.columns if c.layer in present))
 
 
@@ -112,7 +115,7 @@ def _build_all(
     run_id: str,
     rebuilt: str | None,
 ) -> NavigateResult:
-    table = navigate_table(stream)
+    table = stream.navigate
     # A snapshot that was believed once stays so, however late versions would make it look now.
     is_first = not is_registered(connection, table)
     _create_table(connection, stream, run_id)
@@ -129,7 +132,7 @@ def _build_all(
 
 def _create_table(connection: PgConnection, stream: Stream, run_id: str) -> None:
     """Make the table out of all of chart, and what people read it by."""
-    table = navigate_table(stream)
+    table = stream.navigate
     view = Table("navigate", navigate_ddl.current_view_name(stream))
     function = navigate_ddl.as_of_function_name(stream)
     with replacing(connection, table, ours=[view], function=function):
@@ -156,7 +159,7 @@ def _apply_days(
     days: tuple[date, date],
     run_id: str,
 ) -> NavigateResult:
-    known = known_rows(connection, navigate_table(stream))
+    known = known_rows(connection, stream.navigate)
     versions = connection.execute(navigate_sql.create_day_versions(stream, days)).rowcount
     connection.execute("analyze day_version (natural_key)")
     snapshots = _load_snapshots(connection, stream)
@@ -178,7 +181,7 @@ def _apply_days(
         closed, reopened = _counts(connection, navigate_sql.move_ends(stream, run_id))
         opened, opened_current = _counts(connection, navigate_sql.insert_segments(stream, run_id))
     change = RowCount(opened - removed, opened_current - removed_current + reopened - closed)
-    count = add_rows(connection, navigate_table(stream), change)
+    count = add_rows(connection, stream.navigate, change)
     return NavigateResult(
         opened, closed, reopened, removed, count=count, rebuilt=None, refused=refused
     )

@@ -7,7 +7,7 @@ from datetime import date
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.days import of_days
+from atlas_dagster.days import of_days
 from atlas_dagster.layers.navigate_ddl import navigate_identifier
 
 BOOKKEEPING = (

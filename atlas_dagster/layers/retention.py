@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from psycopg import sql
 
 from atlas_dagster.catalog import Table
-from atlas_dagster.layers.days import of_days, readable_day
+from atlas_dagster.days import of_days, readable_day
 from atlas_dagster.layers.layer_tables import RowCount, add_rows
 from atlas_dagster.layers.tombstones import landed_table
 from atlas_dagster.warehouse import PgConnection, identifier, lock_transaction, table_exists

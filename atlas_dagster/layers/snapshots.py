@@ -9,7 +9,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.days import of_days
+from atlas_dagster.days import of_days
 from atlas_dagster.warehouse import PgConnection
 
 

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 
 from atlas_dagster.casts import cast_json
 from atlas_dagster.catalog import CDC_DELETED_AT, Column, Stream, Table
-from atlas_dagster.layers.days import readable_day
+from atlas_dagster.days import readable_day
 from atlas_dagster.layers.snapshots import (
     forget_absences,
     forget_open_absences,

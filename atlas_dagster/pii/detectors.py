@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
@@ -14,6 +15,8 @@ _LONGEST_KNOWN = 64
 _LONGEST_VALIDATED = 10_000
 """Presidio gives up on a pattern after a minute, which takes a longer text than this."""
 _MOST_KNOWN = 50_000
+_PLAIN_LOCAL = re.compile(r"[\w.+-]*")
+"""No sign in it parts a URL: tldextract reads what stands after the `@`, and nothing else."""
 
 
 class Span(NamedTuple):
@@ -140,6 +143,8 @@ class PatternDetector:
         self._known: dict[str, Outcome] = {}
         self._pattern_score = float(pattern.score)
         self._matches: Any = None
+        self._domain_decides = _asks_for_a_domain(recognizer)
+        self._domains: dict[str, bool | None] = {}
         if validates and has_plain_analyze(recognizer):
             self._matches = regex.compile(pattern.regex, flags).finditer
         if self.gate.exact and not validates and pattern.score > 0:
@@ -172,12 +177,23 @@ class PatternDetector:
         return Score(best, whole) if best > 0 else None
 
     def _checked(self, matched: str) -> float:
-        valid = self.recognizer.validate_result(matched)
+        valid = self._valid(matched)
         if self.recognizer.invalidate_result(matched):
             return 0.0
         if valid is None:
             return self._pattern_score
         return self.recognizer.MAX_SCORE if valid else 0.0
+
+    def _valid(self, matched: str) -> bool | None:
+        """What the recognizer's check says; of e-mail addresses at one domain it says the same."""
+        local, at, domain = matched.rpartition("@")
+        if not (self._domain_decides and at and _PLAIN_LOCAL.fullmatch(local)):
+            return self.recognizer.validate_result(matched)
+        if domain not in self._domains:
+            if len(self._domains) >= _MOST_KNOWN:
+                self._domains.clear()
+            self._domains[domain] = self.recognizer.validate_result(matched)
+        return self._domains[domain]
 
     def _score(self, text: str, stand_ins: str) -> Outcome:
         if len(text) > _LONGEST_KNOWN or not text.isascii():
@@ -219,6 +235,13 @@ def has_plain_analyze(recognizer: Any) -> bool:
     from presidio_analyzer import PatternRecognizer
 
     return type(recognizer).analyze is PatternRecognizer.analyze
+
+
+def _asks_for_a_domain(recognizer: Any) -> bool:
+    """Whether a recognizer's check is the one of e-mail addresses: whether the domain exists."""
+    from presidio_analyzer.predefined_recognizers import EmailRecognizer
+
+    return cast("Any", type(recognizer)).validate_result is EmailRecognizer.validate_result
 
 
 def detectors_of(recognizer: Any) -> list[Detector]:

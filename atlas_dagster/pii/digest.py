@@ -7,7 +7,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-SCAN_VERSION = 1
+SCAN_VERSION = 2
 """Counts the ways in which values have been scanned and judged."""
 
 _PACKAGES = ("presidio-analyzer", "phonenumbers", "tldextract", "regex", "spacy")

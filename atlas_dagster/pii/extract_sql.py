@@ -7,8 +7,7 @@ from datetime import date
 from psycopg import sql
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.days import of_days
-from atlas_dagster.layers.explore import explore_table
+from atlas_dagster.days import of_days
 from atlas_dagster.warehouse import identifier
 
 
@@ -22,6 +21,6 @@ def copy_records(stream: Stream, days: tuple[date, date]) -> sql.Composed:
         ) to stdout
         """
     ).format(
-        explore=identifier(explore_table(stream)),
+        explore=identifier(stream.explore),
         chosen=of_days(sql.SQL("_atlas_partition"), days),
     )

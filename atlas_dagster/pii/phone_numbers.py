@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from atlas_dagster.pii.detectors import (
@@ -33,27 +33,28 @@ _MOST_BLOCKS = 8
 _LONGEST_BLOCK = 20
 _NOWHERE = "0"
 """A group that is valid nowhere, of runs that have no other."""
-_LETTERS = dict.fromkeys(string.ascii_letters, "a")
+_LETTER = "a"
+_LETTERS = dict.fromkeys(string.ascii_letters, _LETTER)
 """They are all the same to the matcher, next to a number."""
 _PLUS_SIGNS = "+\uff0b"
 
 
 class _Groups(NamedTuple):
-    """The groups of digits that a match in a run can be.
+    """The groups of digits that a match in a run can be: ``full`` ones of all of it, and others.
 
     Without any, nothing is known of the run, and every region is asked. ``abroad``: it begins with
     the code of a country, so that a match of all of it is one in every region or in none.
     """
 
-    groups: tuple[str, ...] = ()
+    full: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     abroad: bool = False
 
 
 class _Run(NamedTuple):
-    """A stretch of text, up to a digit, that holds whole matches. ``around``: with what the matcher
-    looks at around it; None where the run is the whole value."""
+    """A stretch of text, up to a digit, that holds whole matches. ``around`` is its text with what
+    the matcher looks at around it; None where the run is the whole value."""
 
-    text: str
     groups: _Groups
     around: str | None
 
@@ -84,7 +85,6 @@ class PhoneDetector:
         self._remembered: dict[str, bool] = {}
         self._groups: dict[str, _Groups] = {}
         self._masks: dict[str, int] = {}
-        self._nowhere: set[str] = set()
         self._may_go_beyond = syntax.letters_or_extension()
 
     def scores(self, texts: Sequence[str]) -> Iterator[Outcome]:
@@ -94,17 +94,44 @@ class PhoneDetector:
         for start in range(0, len(texts), _BATCH):
             batch = texts[start : start + _BATCH]
             beyond = pl.Series("text", batch, dtype=pl.String).str.contains(self._may_go_beyond)
-            several = list(map(self._split, batch, beyond))
-            self._learn({group for runs in several for run in runs or () for group in run[1][0]})
-            yield from map(self._value, batch, several)
+            yield from self._batch(batch, list(map(self._split, batch, beyond)))
 
-    def _learn(self, groups: set[str]) -> None:
+    def _batch(self, texts: Sequence[str], several: list[list[_Run] | None]) -> list[Outcome]:
+        """The scores of values; parts of one matter only where all of it is no number."""
+        self._learn(
+            group
+            for runs in several
+            for groups, around in runs or ()
+            for group in (groups.full if around is None else groups.full + groups.parts)
+        )
+        outcomes: list[Outcome] = list(map(self._value, texts, several))
+        left = {
+            place: runs[0].groups
+            for place, runs in enumerate(several)
+            if runs and outcomes[place] is None and runs[0].around is None and runs[0].groups.parts
+        }
+        self._learn(group for groups in left.values() for group in groups.full + groups.parts)
+        for place, groups in left.items():
+            mask = self._mask(groups.parts) & ~self._mask(groups.full)
+            if self._ask(texts[place], mask):
+                outcomes[place] = self._found
+        return outcomes
+
+    def _learn(self, groups: Iterable[str]) -> None:
         """Find out where groups can be valid."""
         if len(self._masks) >= _MOST_REMEMBERED:
             self._masks.clear()
-        unknown = groups.difference(self._masks)
+        unknown = set(groups).difference(self._masks)
+        if not unknown:
+            return
         self._masks.update(dict.fromkeys(unknown, 0))
         self._masks.update(self._known.possible(unknown))
+
+    def _mask(self, groups: Iterable[str]) -> int:
+        mask = 0
+        for group in groups:
+            mask |= self._masks[group]
+        return mask
 
     def _split(self, text: str, may_go_beyond: bool) -> list[_Run] | None:
         """The runs of a text; None where its matches may go beyond them."""
@@ -119,26 +146,27 @@ class PhoneDetector:
             while start and text[start - 1] in self._signs:
                 start -= 1
             run = text[start:end]
-            if run in self._nowhere:
-                continue
             if start <= core.start and end >= core.end:
-                return [_Run(run, self._groups_of(run), None)]
-            if run.isdigit() and _touches_letters(text, start, end):
-                continue
+                return [_Run(self._groups_of(run), None)]
             around = self._surrounded(text, start, end)
             if self._remembered.get(around) is not False:
-                runs.append(_Run(run, self._groups.get(run) or self._grouped(run), around))
+                groups = self._groups.get(around) or self._grouped(run, around)
+                runs.append(_Run(groups, around))
         return runs
 
-    def _grouped(self, run: str) -> _Groups:
+    def _grouped(self, run: str, around: str) -> _Groups:
         if len(self._groups) >= _MOST_REMEMBERED:
             self._groups.clear()
-        groups = self._groups[run] = self._groups_of(run)
+        # The matcher has no number begin or end right beside a Latin letter.
+        begins = not (around[0] == _LETTER and run[0].isdigit())
+        groups = self._groups[around] = self._groups_of(run, begins, around[-1] != _LETTER)
         return groups
 
-    def _groups_of(self, run: str) -> _Groups:
+    def _groups_of(self, run: str, begins: bool = True, ends: bool = True) -> _Groups:
+        """The groups of a run, without those of its first digits or its last ones where no match
+        can begin or end with these."""
         if run.isascii() and run.isdigit() and len(run) <= _LONGEST_BLOCK:
-            return _Groups((run,))
+            return _Groups((run if begins and ends else _NOWHERE,))
         blocks = [block.span() for block in self._block.finditer(run)]
         if (
             len(blocks) > _MOST_BLOCKS
@@ -147,37 +175,37 @@ class PhoneDetector:
             or self._letters.search(run)
         ):
             return _Groups()
-        groups: list[str] = []
+        full, parts = [_NOWHERE], list[str]()
         before = 0
+        last_end = blocks[-1][1]
         for number, (first, last) in enumerate(blocks):
             with_plus = "+" in run[before:first]
+            before = last
+            if number == 0 and not begins:
+                continue
             group = ""
             for start, end in blocks[number:]:
+                if end == last_end and not ends:
+                    break
                 group += run[start:end]
                 if len(group) >= FEWEST_IN_GROUP:
+                    groups = full if number == 0 and end == last_end else parts
                     groups.append(group)
                     if with_plus:
                         groups.append(f"+{group}")
-            before = last
         first = blocks[0][0]
-        return _Groups(tuple(groups or (_NOWHERE,)), "+" in run[:first] and run[first] != "0")
+        abroad = "+" in run[:first] and run[first] != "0"
+        return _Groups(tuple(full), tuple(parts), abroad)
 
     def _value(self, text: str, runs: list[_Run] | None) -> Score | None:
         if runs is None:
             return self._whole(text, ANYWHERE, abroad=False)
         found = False
-        for run, (groups, abroad), around in runs:
-            mask = ANYWHERE if not groups else 0
-            for group in groups:
-                mask |= self._masks[group]
-            if not mask:
-                if len(self._nowhere) >= _MOST_REMEMBERED:
-                    self._nowhere.clear()
-                self._nowhere.add(run)
-                continue
+        for groups, around in runs:
+            mask = self._mask(groups.full) if groups.full else ANYWHERE
             if around is None:
-                return self._whole(text, mask, abroad)
-            found = found or self._any(around, mask)
+                return self._whole(text, mask, groups.abroad) if mask else None
+            found = found or self._any(around, mask | self._mask(groups.parts))
         return self._found if found else None
 
     def _whole(self, text: str, mask: int, abroad: bool) -> Score | None:
@@ -207,7 +235,7 @@ class PhoneDetector:
         if known is None:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            known = self._remembered[text] = self._ask(text, mask)
+            known = self._remembered[text] = bool(mask) and self._ask(text, mask)
         return known
 
     def _ask(self, text: str, mask: int) -> bool:
@@ -236,11 +264,6 @@ class PhoneDetector:
             after = ":00"
         run = text[start:end]
         return f"{_LETTERS.get(before, before)}{run}{_LETTERS.get(after, after)}"
-
-
-def _touches_letters(text: str, start: int, end: int) -> bool:
-    """Whether a Latin letter stands beside digits: the matcher has them then for no number."""
-    return (start > 0 and text[start - 1] in _LETTERS) or text[end : end + 1] in _LETTERS
 
 
 def phone_detector(recognizer: Any) -> Detector:

@@ -33,6 +33,7 @@ def load_analyzer(file: Path) -> Analyzer:
     """
     stay_offline()
     keep_values_out_of_logs()
+    keep_phone_patterns()
     recognizers = load_recognizers(file)
     return Analyzer(
         engine=engine_of(recognizers),
@@ -101,6 +102,15 @@ def stay_offline() -> None:
     import tldextract.tldextract as extracting
 
     extracting.TLD_EXTRACTOR = extracting.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+def keep_phone_patterns() -> None:
+    """Let python-phonenumbers keep what it compiles, where its version can: it says the same."""
+    import phonenumbers
+
+    enable = getattr(phonenumbers, "enable_pattern_cache", None)
+    if enable is not None:
+        enable()
 
 
 def keep_values_out_of_logs() -> None:

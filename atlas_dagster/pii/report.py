@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from psycopg import sql
 
 from atlas_dagster.catalog import Table
-from atlas_dagster.layers.days import readable_day
-from atlas_dagster.layers.policy import charted_policy
-from atlas_dagster.pii.store import StoredVerdict, load_verdicts
-from atlas_dagster.pii_rules import Action, PiiPolicy, field_name
+from atlas_dagster.days import readable_day
+from atlas_dagster.pii.store import StoredFailure, StoredVerdict, load_failures, load_verdicts
+from atlas_dagster.pii_rules import Action, Path, PiiPolicy, field_name
 from atlas_dagster.warehouse import PgConnection, table_exists
 
 
@@ -47,30 +46,39 @@ class ReportedField:
 
 @dataclass(frozen=True)
 class StreamReport:
-    """A stream's personal data, and its days that were never scanned."""
+    """A stream's personal data, what a recognizer failed on, and the days never scanned."""
 
     label: str
     fields: tuple[ReportedField, ...]
+    failures: tuple[StoredFailure, ...]
     unscanned: Unscanned | None
 
 
 def report_stream(
-    connection: PgConnection, label: str, table_name: str, rules: PiiPolicy
+    connection: PgConnection,
+    label: str,
+    table_name: str,
+    rules: PiiPolicy,
+    charted: Callable[[Path], Action] | None,
 ) -> StreamReport:
-    """What is known of one stream, surest first within a field."""
+    """What is known of one stream, surest first within a field.
+
+    ``charted`` is what chart was built with, by field; None: there is no chart.
+    """
     verdicts = load_verdicts(connection, table_name)
     return StreamReport(
         label,
-        tuple(_fields(connection, table_name, verdicts, rules)),
+        tuple(_fields(verdicts, rules, charted)),
+        tuple(load_failures(connection, table_name)),
         _unscanned(connection, table_name),
     )
 
 
 def _fields(
-    connection: PgConnection, table_name: str, verdicts: Sequence[StoredVerdict], rules: PiiPolicy
+    verdicts: Sequence[StoredVerdict],
+    rules: PiiPolicy,
+    charted: Callable[[Path], Action] | None,
 ) -> list[ReportedField]:
-    chart = Table("chart", table_name)
-    policy = charted_policy(connection, chart) if table_exists(connection, chart) else None
     return [
         ReportedField(
             name=field_name(verdict.path),
@@ -80,7 +88,7 @@ def _fields(
             confidence=verdict.confidence,
             first_day=verdict.first_day,
             last_day=verdict.last_day,
-            policy=policy.action(verdict.path) if policy else None,
+            policy=charted(verdict.path) if charted else None,
             is_named=rules.decide(field_name(verdict.path), [verdict.entity]).is_expected,
         )
         for verdict in verdicts

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -108,7 +110,8 @@ class Scanner:
         """
         scan = _Scan(FinalScores(context))
         for chunk in chunks:
-            self._scan_chunk(chunk, scan)
+            with _collector_paused():
+                self._scan_chunk(chunk, scan)
         return scan.findings(path)
 
     def _scan_chunk(self, chunk: pl.DataFrame, scan: _Scan) -> None:
@@ -149,6 +152,18 @@ class Scanner:
                 if len(tally.samples) == SAMPLES:
                     break
                 tally.samples[self._mask(values[place], entity)] = None
+
+
+@contextmanager
+def _collector_paused() -> Generator[None]:
+    """Values make many objects and no cycles, and to look for some among Presidio's takes long."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _outcomes(candidates: Candidates) -> Iterator[tuple[int, Outcome]]:

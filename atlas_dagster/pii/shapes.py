@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _PATTERNS = {  # each asks for a digit
     "digits": r"^[0-9 +\-.,/()]*[0-9][0-9 +\-.,/()]*$",
     "integers_only": r"^[0-9]+$",
+    "decimal": r"^[+\-]?[0-9]+[.,][0-9]+$",
     "uuid": r"^(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32})$",
     "iso_timestamp": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.,]+ ?(?:Z|[+\-][0-9:]{2,6})?)?$",
     "hex": r"^(?:[0-9]+[a-fA-F]|[a-fA-F]+[0-9])[0-9a-fA-F]*$",
@@ -63,6 +64,7 @@ class ShapeCount:
         return ValueShape(
             digits=self._share("digits"),
             integers_only=self._share("integers_only"),
+            decimal=self._share("decimal"),
             uuid=self._share("uuid"),
             iso_timestamp=self._share("iso_timestamp"),
             hex=self._share("hex"),

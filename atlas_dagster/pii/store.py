@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from atlas_dagster.pii.findings import FieldFindings
 from atlas_dagster.pii.verdict import Verdict
+from atlas_dagster.pii_rules import field_name
 from atlas_dagster.warehouse import PgConnection
 
 
@@ -55,6 +56,25 @@ class StoredVerdict:
     def share(self) -> float:
         """The share of the field's values that hold it."""
         return self.rows / self.field_rows if self.field_rows else 0.0
+
+
+@dataclass(frozen=True)
+class StoredFailure:
+    """Values of a field of which a recognizer says nothing, because it raised an error on them.
+
+    ``error`` is its kind; ``rows`` are over all days that were scanned.
+    """
+
+    path: tuple[str, ...]
+    recognizer: str
+    error: str
+    rows: int
+    first_day: date
+    last_day: date
+
+    def __str__(self) -> str:
+        rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
+        return f"{field_name(self.path)}: {self.recognizer} raised {self.error} in {rows}"
 
 
 def unscanned_days(
@@ -100,6 +120,7 @@ def save_scan(
     run_id: str,
 ) -> None:
     """Replace what is known of a day, in one transaction."""
+    told = {**result, "failures": list(_failure_rows(fields))}
     with connection.transaction():
         connection.execute(
             "delete from pipeline.pii_scan where table_name = %s and day = %s",
@@ -108,7 +129,7 @@ def save_scan(
         connection.execute(
             "insert into pipeline.pii_scan (table_name, day, recognizers, rows, result, run_id)"
             " values (%s, %s, %s, %s, %s, %s)",
-            (table_name, scanned.day, recognizers, scanned.rows, Jsonb(result), run_id),
+            (table_name, scanned.day, recognizers, scanned.rows, Jsonb(told), run_id),
         )
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -141,6 +162,12 @@ def _finding_rows(field: FieldScan) -> Iterable[dict[str, Any]]:
         }
 
 
+def _failure_rows(fields: Iterable[FieldScan]) -> Iterable[dict[str, Any]]:
+    for field in fields:
+        for failure in field.findings.failures:
+            yield {"path": list(field.findings.path), **asdict(failure)}
+
+
 def _rows(verdict: Verdict | None, field_rows: int) -> int:
     """The rows of a verdict whose entity is not that of a finding, from its share."""
     return round(verdict.share * field_rows) if verdict else 0
@@ -152,8 +179,18 @@ def load_verdicts(connection: PgConnection, table_name: str) -> list[StoredVerdi
         return cursor.execute(_VERDICTS, {"table_name": table_name}).fetchall()
 
 
+def load_failures(connection: PgConnection, table_name: str) -> list[StoredFailure]:
+    """What no recognizer could be asked about in a stream, by field."""
+    with connection.cursor(row_factory=kwargs_row(_stored_failure)) as cursor:
+        return cursor.execute(_FAILURES, {"table_name": table_name}).fetchall()
+
+
 def _stored(path: list[str], evidence: list[str], **others: Any) -> StoredVerdict:
     return StoredVerdict(path=tuple(path), evidence=tuple(evidence), **others)
+
+
+def _stored_failure(path: list[str], **others: Any) -> StoredFailure:
+    return StoredFailure(path=tuple(path), **others)
 
 
 _SAVE_FINDING = """
@@ -183,4 +220,21 @@ from pipeline.pii_finding
 where table_name = %(table_name)s and verdict is not null
 group by path, entity
 order by path, confidence desc, entity
+"""
+
+_FAILURES = """
+select
+    path,
+    recognizer,
+    error,
+    sum(failure.rows)::bigint as rows,
+    min(day) as first_day,
+    max(day) as last_day
+from
+    pipeline.pii_scan,
+    jsonb_to_recordset(coalesce(result->'failures', '[]'))
+        as failure (path text[], recognizer text, error text, rows bigint)
+where table_name = %(table_name)s
+group by path, recognizer, error
+order by path, recognizer, error
 """

@@ -10,7 +10,15 @@ from atlas_dagster.catalog import Connection, Stream
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.quality.derive import as_charted, derive_checks
 from atlas_dagster.quality.overrides import Override, overridden
-from atlas_dagster.quality.spec import Check
+from atlas_dagster.quality.spec import (
+    Check,
+    Dimension,
+    NoParameters,
+    Outcome,
+    Rule,
+    Status,
+    Threshold,
+)
 from atlas_dagster.quality.surroundings import load_surroundings
 from atlas_dagster.quality.user_file import UserFile, checks_file, read_user_file
 from atlas_dagster.rules import AtlasRules
@@ -23,10 +31,12 @@ class Contract:
     """The checks of a stream, the derived ones that the user switched off, and what is amiss.
 
     ``mistakes`` are of the user's file: it names columns or checks that are not there. Since both
-    go when a column does, whether they stop the work is up to who asks: see `refuse_mistakes`.
+    go when a column does, whether they stop the work is up to who asks: see `refuse_mistakes` and
+    `judge_file`. ``file_check`` is the check of the file itself, where there is one.
     """
 
     checks: tuple[Check, ...]
+    file_check: Check | None = None
     disabled: tuple[Check, ...] = ()
     mistakes: tuple[ConfigError, ...] = ()
 
@@ -43,12 +53,36 @@ def build_contract(derived: Sequence[Check], user: UserFile) -> Contract:
     by_name = {**own, **{check.name: check for check in derived}}
     changed = _overridden(by_name, disabled, user.override, mistakes)
     return Contract(
+        file_check=_file_check(user.path) if user.path else None,
         checks=(
             *(changed.get(c.name, c) for c in derived if c.name not in disabled),
             *own.values(),
         ),
         disabled=tuple(check for check in derived if check.name in disabled),
         mistakes=tuple(mistakes),
+    )
+
+
+def judge_file(contract: Contract) -> Outcome | None:
+    """What comes of the check of the user's file: an error, where it names what is not there."""
+    if contract.file_check is None:
+        return None
+    if contract.mistakes:
+        told = "; ".join(map(str, contract.mistakes))
+        return Outcome(contract.file_check, Status.ERROR, message=told)
+    return Outcome(contract.file_check, Status.PASS)
+
+
+def _file_check(path: str) -> Check:
+    return Check(
+        name="user_file",
+        rule=Rule.FILE,
+        dimension=Dimension.VALIDITY,
+        columns=(),
+        description=f"The columns, streams and checks that {path} names are there.",
+        origin=path,
+        threshold=Threshold(),
+        parameters=NoParameters(),
     )
 
 

@@ -67,6 +67,11 @@ def score(outcomes: Iterable[Outcome]) -> Score:
     )
 
 
+def shown_score(overall: float) -> str:
+    """A score as people read it, rounded down: 99.96 is not 100."""
+    return f"{math.floor(overall * 10 + 1e-9) / 10:.1f}"
+
+
 def worst(statuses: Iterable[Status]) -> Status:
     """The worst of some statuses; nothing at all was not checked."""
     return max(statuses, key=SEVERITY.index, default=Status.NOT_CHECKED)

@@ -40,6 +40,7 @@ class Rule(str, Enum):
     REFERENCE = "reference"
     HISTORY = "history"
     USER = "user"
+    FILE = "file"
 
 
 class Unit(str, Enum):
@@ -89,7 +90,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class NoParameters:
-    """CAST_LOSS: failed are the rows of chart that have `_atlas_errors`."""
+    """CAST_LOSS: failed are the rows of chart that have `_atlas_errors`. FILE: no rows at all."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,11 @@ class Check:
     origin: str
     threshold: Threshold
     parameters: Parameters
+
+    @property
+    def can_break(self) -> bool:
+        """Whether it can warn or fail; else it only measures."""
+        return self.rule is Rule.USER or self.threshold != Threshold()
 
     @property
     def layer(self) -> str:

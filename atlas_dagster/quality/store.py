@@ -30,19 +30,29 @@ class StoredScore:
 
 
 def save_scan(
-    connection: PgConnection, scan: Scan, outcomes: Sequence[Outcome], score: Score, run_id: str
+    connection: PgConnection,
+    scan: Scan,
+    outcomes: Sequence[Outcome],
+    score: Score,
+    run_id: str,
+    layer: str = "chart",
+    started: int | None = None,
 ) -> int:
     """Keep what a scan found, beside what was found before; returns its id. One transaction.
 
-    The samples of failed rows of earlier scans of the same days are dropped.
+    ``layer`` is that whose rows were judged: ``navigate`` of the checks of history. ``started`` is
+    what `start_scan` gave, which this takes the place of. The samples of failed rows of earlier
+    scans of the same days are dropped.
     """
     first, last = scan.days or (None, None)
     with connection.transaction():
-        connection.execute(_FORGET_SAMPLES, (scan.table.name, first, last))
+        connection.execute("delete from pipeline.quality_score where scan_id = %s", (started,))
+        connection.execute(_FORGET_SAMPLES, (scan.table.name, layer, first, last))
         row = connection.execute(
             _save_score(),
             {
                 "table_name": scan.table.name,
+                "layer": layer,
                 "first_day": first,
                 "last_day": last,
                 "run_id": run_id,
@@ -61,10 +71,16 @@ def save_scan(
     return scan_id
 
 
+def start_scan(connection: PgConnection, scan: Scan, run_id: str) -> int:
+    """Note that a scan has begun; until `save_scan` it counts as one that could not end."""
+    unknown = Score(dict.fromkeys(Dimension), None, 0.0, False, Status.ERROR, ())
+    return save_scan(connection, scan, (), unknown, run_id)
+
+
 def load_scores(
     connection: PgConnection, table_name: str, days: tuple[date, date] | None, limit: int = 10
 ) -> list[StoredScore]:
-    """The scores of the scans of some days, or of the whole table, the newest first."""
+    """The scores of the scans of some days of chart, or of all of it, the newest first."""
     first, last = days or (None, None)
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
@@ -72,6 +88,7 @@ def load_scores(
             select *
             from pipeline.quality_score
             where table_name = %s
+                and layer = 'chart'
                 and first_day is not distinct from %s::date
                 and last_day is not distinct from %s::date
             order by scan_id desc
@@ -110,6 +127,7 @@ delete from pipeline.quality_failed_row as sample
 using pipeline.quality_score as score
 where score.scan_id = sample.scan_id
     and score.table_name = %s
+    and score.layer = %s
     and score.first_day is not distinct from %s::date
     and score.last_day is not distinct from %s::date
 """
@@ -129,6 +147,7 @@ values (
 def _save_score() -> sql.Composed:
     names = [
         "table_name",
+        "layer",
         "first_day",
         "last_day",
         "run_id",

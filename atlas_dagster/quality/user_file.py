@@ -25,10 +25,12 @@ _KEYS = ("columns", "checks", "disable", "override")
 class UserFile:
     """A user's checks of a stream, the derived ones that are not made, and other limits.
 
-    ``disable`` are patterns of names, as of files. ``mistakes`` name what is not there, or not any
-    longer: a column may have gone since.
+    ``path`` is as people read it, None where there is no file. ``disable`` are patterns of names,
+    as of files. ``mistakes`` name what is not there, or not any longer: a column may have gone
+    since.
     """
 
+    path: str | None = None
     checks: tuple[WrittenCheck, ...] = ()
     disable: tuple[Node, ...] = ()
     override: Mapping[str, Override] = field(default_factory=dict[str, Override])
@@ -57,6 +59,7 @@ def read_user_file(path: Path, stream: Stream, siblings: Sequence[Stream]) -> Us
     _refuse_same_columns(_items(keys, "columns"))
     _refuse_same_names(checks)
     return UserFile(
+        path=shown_path(path) if path.is_file() else None,
         checks=tuple(checks),
         disable=tuple(_patterns(_items(keys, "disable"))),
         override=_overrides(keys),
@@ -64,10 +67,12 @@ def read_user_file(path: Path, stream: Stream, siblings: Sequence[Stream]) -> Us
     )
 
 
-def stray_files(settings: Settings, streams: Mapping[str, Collection[str]]) -> list[ConfigError]:
+def stray_files(
+    settings: Settings, streams: Mapping[str, Collection[str] | None]
+) -> list[ConfigError]:
     """The files under ``config/checks`` that are about no stream, given the slugs of all.
 
-    ``streams`` are by connection.
+    ``streams`` are by connection; None of one whose streams come and go without our doing.
     """
     if not settings.checks_dir.is_dir():
         return []
@@ -76,7 +81,7 @@ def stray_files(settings: Settings, streams: Mapping[str, Collection[str]]) -> l
 
 
 def _stray(
-    settings: Settings, path: Path, streams: Mapping[str, Collection[str]]
+    settings: Settings, path: Path, streams: Mapping[str, Collection[str] | None]
 ) -> ConfigError | None:
     node = Node(shown_path(path), "", 1, None)
     parts = path.relative_to(settings.checks_dir).parts
@@ -88,7 +93,7 @@ def _stray(
     if path.suffix != SUFFIX:
         return node.error(f"would not be read: name it {path.stem}{SUFFIX}")
     known = streams[connection]
-    if path.stem in known:
+    if known is None or path.stem in known:
         return None
     told = suggestion(path.stem, known) if known else "the connection has none"
     return node.error(f"unknown stream {name.removesuffix(SUFFIX)} of {connection}; {told}")

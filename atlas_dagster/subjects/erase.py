@@ -16,9 +16,8 @@ from psycopg import sql
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.layers.chart import build_chart, replace_versions
 from atlas_dagster.layers.erased import save_erased_values, save_erased_versions
-from atlas_dagster.layers.explore import explore_table
 from atlas_dagster.layers.layer_tables import RowCount, add_rows
-from atlas_dagster.layers.navigate import build_navigate, navigate_table
+from atlas_dagster.layers.navigate import build_navigate
 from atlas_dagster.layers.tombstones import landed_table
 from atlas_dagster.subjects import erase_sql
 from atlas_dagster.subjects.redact_sql import SECRET, check_redactable
@@ -104,7 +103,7 @@ def _change_explore(
         connection.execute(erase_sql.update_explore(stream))
     elif rows.explore:
         gone = connection.execute(erase_sql.delete_explored(stream)).rowcount
-        add_rows(connection, explore_table(stream), RowCount(-gone, None))
+        add_rows(connection, stream.explore, RowCount(-gone, None))
     landed = landed_table(stream.table_name)
     if mode is Mode.REMOVE and table_exists(connection, landed):
         connection.execute(
@@ -125,7 +124,7 @@ def _change_navigate(connection: PgConnection, searched: SearchedStream) -> None
         return
     row = connection.execute(erase_sql.delete_segments(stream)).fetchone()
     gone, current = row or (0, 0)
-    add_rows(connection, navigate_table(stream), RowCount(-gone, -current))
+    add_rows(connection, stream.navigate, RowCount(-gone, -current))
     if "chart" in searched.layers:
         connection.execute(erase_sql.mark_dirty_keys(stream))
         build_navigate(connection, stream, searched.rules, *NO_DAYS, _RUN)

@@ -9,7 +9,6 @@ from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.catalog_store import load_stream
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.json_schema import ColumnType
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.layers.history_rules import HistoryRules, history_rules
 from atlas_dagster.layers.policy import (
     NO_POLICY,
@@ -72,7 +71,7 @@ def load_searched(
     WarehouseError where the stream is not in the catalog any more.
     """
     stream = registered_stream(connection, load_stream(connection, slug, name))
-    policy = _with_key(stream, charted_policy(connection, chart_table(stream)), secret)
+    policy = _with_key(stream, charted_policy(connection, stream.chart), secret)
     charted = policed_stream(stream, policy)
     key_policy = _key_policy(policy, rules.natural_key or stream.primary_key)
     keyed_stream = policed_stream(stream, key_policy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -42,7 +43,7 @@ def test_killed_syncs_lose_and_double_nothing(source: Source, mode: str, seed: i
     for instant in instants:
         process = start(source, mode)
         while landed(source) < instant and process.poll() is None:
-            pass
+            time.sleep(0.02)
         process.kill()
         process.wait()
     connectors = [psutil.Process(pid) for pid in source.pids() if psutil.pid_exists(pid)]

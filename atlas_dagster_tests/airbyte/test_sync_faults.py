@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import psycopg
 import pytest
 
@@ -284,4 +286,4 @@ def test_streams_that_were_read_to_their_end_count_although_a_sibling_failed(
 def wait_for_rows(source: Source) -> None:
     """Until the first checkpoint of a sync is there."""
     while not source.rows("select from pipeline.connector_state"):
-        pass
+        time.sleep(0.02)

@@ -71,6 +71,10 @@ def test_a_layer_that_failed_covers_them_too() -> None:
     assert read_finished_run("run", [*PLAN, failed("chart")]).covered == {USERS}
 
 
+def test_a_gate_that_holds_a_stream_back_leaves_nothing_to_do() -> None:
+    assert read_finished_run("run", [*PLAN, failed("checks__shop__users")]).covered == {USERS}
+
+
 def test_a_failed_sync_or_a_kill_leaves_them() -> None:
     assert read_finished_run("run", [*PLAN, failed("sync_shop")]).covered == frozenset()
     assert read_finished_run("run", [*PLAN, materialized("explore", DAY)]).covered == frozenset()

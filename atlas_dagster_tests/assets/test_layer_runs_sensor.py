@@ -20,8 +20,6 @@ from atlas_dagster_tests.integration.project import (
 
 pytestmark = pytest.mark.slow
 
-TODAY, YESTERDAY = day(), day(1)
-
 
 @dataclass
 class Sensor:
@@ -69,26 +67,26 @@ def days(requests: list[dg.RunRequest]) -> list[tuple[str | None, str | None]]:
 def test_a_sync_alone_requests_the_days_it_touched(
     sensor: Sensor, users: ScriptedConnector
 ) -> None:
-    users.say(user(1, "Anna", YESTERDAY), user(2, "Ben", day(7)))
+    users.say(user(1, "Anna", day(1)), user(2, "Ben", day(7)))
     assert sensor.run("shop_sync").success
     requests = sensor.tick()
-    assert days(requests) == [("shop_layers", day(7)), ("shop_layers", YESTERDAY)]
-    assert [r.run_key for r in requests] == [f"shop/sync-1/{day(7)}", f"shop/sync-1/{YESTERDAY}"]
+    assert days(requests) == [("shop_layers", day(7)), ("shop_layers", day(1))]
+    assert [r.run_key for r in requests] == [f"shop/sync-1/{day(7)}", f"shop/sync-1/{day(1)}"]
 
 
 def test_each_sync_is_read_once(sensor: Sensor, users: ScriptedConnector) -> None:
-    users.say(user(1, "Anna", TODAY))
+    users.say(user(1, "Anna", day()))
     sensor.run("shop_sync")
     assert len(sensor.tick()) == 1
     assert sensor.tick() == []
     sensor.run("shop_sync")
-    assert [r.run_key for r in sensor.tick()] == [f"shop/sync-2/{TODAY}"]
+    assert [r.run_key for r in sensor.tick()] == [f"shop/sync-2/{day()}"]
 
 
 def test_a_lost_cursor_requests_nothing_under_another_key(
     sensor: Sensor, users: ScriptedConnector
 ) -> None:
-    users.say(user(1, "Anna", TODAY))
+    users.say(user(1, "Anna", day()))
     sensor.run("shop_sync")
     first = sensor.tick()
     sensor.cursor = None
@@ -98,19 +96,19 @@ def test_a_lost_cursor_requests_nothing_under_another_key(
 def test_a_run_of_sync_and_layers_leaves_nothing_of_its_own_day(
     sensor: Sensor, users: ScriptedConnector
 ) -> None:
-    users.say(user(1, "Anna", TODAY))
-    assert sensor.run("shop", TODAY).success
+    users.say(user(1, "Anna", day()))
+    assert sensor.run("shop", day()).success
     assert sensor.tick() == []
 
 
 def test_a_sync_across_midnight_leaves_the_other_day(
     sensor: Sensor, users: ScriptedConnector
 ) -> None:
-    users.say(user(1, "Anna", YESTERDAY), user(2, "Ben", TODAY))
-    assert sensor.run("shop", TODAY).success
+    users.say(user(1, "Anna", day(1)), user(2, "Ben", day()))
+    assert sensor.run("shop", day()).success
     requests = sensor.tick()
-    assert days(requests) == [("shop_layers", YESTERDAY)]
-    assert sensor.run("shop_layers", YESTERDAY).success
+    assert days(requests) == [("shop_layers", day(1))]
+    assert sensor.run("shop_layers", day(1)).success
     assert sensor.tick() == []
 
 
@@ -125,7 +123,7 @@ def test_a_range_of_days_in_one_run_covers_all_of_them_and_no_other(
         "dagster/asset_partition_range_end": day(1),
     }
     assert sensor.run("shop_layers", **bounds).success
-    assert days(sensor.tick()) == [("shop_layers", TODAY)]
+    assert days(sensor.tick()) == [("shop_layers", day())]
 
 
 def test_late_rows_that_explore_finds_request_their_day(
@@ -135,7 +133,7 @@ def test_late_rows_that_explore_finds_request_their_day(
     users.say(*late)
     assert not sensor.run("shop_sync").success  # its rows are there, and no event says so
     assert sensor.tick() == []
-    result = sensor.run("shop_layers", TODAY)
+    result = sensor.run("shop_layers", day())
     assert result.success
     assert [(r.partition_key, r.run_key) for r in sensor.tick()] == [
         (day(3), f"shop/run-{result.run_id}/{day(3)}")
@@ -145,7 +143,7 @@ def test_late_rows_that_explore_finds_request_their_day(
 def test_a_day_is_not_requested_again_while_a_run_of_it_waits(
     sensor: Sensor, users: ScriptedConnector
 ) -> None:
-    users.say(user(1, "Anna", YESTERDAY), user(2, "Ben", TODAY))
+    users.say(user(1, "Anna", day(1)), user(2, "Ben", day()))
     sensor.run("shop_sync")
     requests = sensor.tick()
     job = build_code_location().resolve_job_def("shop_layers")
@@ -165,14 +163,14 @@ def test_the_streams_that_a_failed_sync_completed_get_their_layers(
     users.catalog(USERS, other)
     users.say(
         status("users", "STARTED"),
-        user(1, "Anna", TODAY),
+        user(1, "Anna", day()),
         state("users", 1),
         status("users", "COMPLETE"),
         status("broken", "STARTED"),
         {"exit": 1},
     )
-    assert not sensor.run("shop", TODAY).success  # its layers were skipped
-    assert days(sensor.tick()) == [("shop_layers", TODAY)]
+    assert not sensor.run("shop", day()).success  # its layers were skipped
+    assert days(sensor.tick()) == [("shop_layers", day())]
 
 
 def test_layers_that_failed_are_not_started_again(
@@ -181,27 +179,27 @@ def test_layers_that_failed_are_not_started_again(
     project.connect(
         {"shop": connection("shop", ["users"])}, shop={"streams": {"users": {"time_column": "no"}}}
     )
-    users.say(user(1, "Anna", TODAY))
-    assert not sensor.run("shop", TODAY).success
+    users.say(user(1, "Anna", day()))
+    assert not sensor.run("shop", day()).success
     assert sensor.tick() == []
 
 
 def test_a_young_event_waits_for_those_that_may_commit_before_it(
     sensor: Sensor, users: ScriptedConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    users.say(user(1, "Anna", TODAY))
+    users.say(user(1, "Anna", day()))
     sensor.run("shop_sync")
     monkeypatch.setattr(run_ends, "SETTLE_SECONDS", 3600.0)
     assert sensor.tick() == []
     monkeypatch.setattr(run_ends, "SETTLE_SECONDS", 0.0)
-    assert days(sensor.tick()) == [("shop_layers", TODAY)]
+    assert days(sensor.tick()) == [("shop_layers", day())]
 
 
 def test_many_runs_are_read_in_pages(
     sensor: Sensor, users: ScriptedConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_ends, "RUNS_PER_QUERY", 2)
-    users.say(user(1, "Anna", TODAY))
+    users.say(user(1, "Anna", day()))
     for _ in range(5):
         sensor.run("shop_sync")
     assert len(sensor.tick()) == 5
@@ -211,7 +209,7 @@ def test_many_runs_are_read_in_pages(
 def test_a_tick_that_runs_out_of_time_goes_on_where_it_stopped(
     sensor: Sensor, users: ScriptedConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    users.say(user(1, "Anna", TODAY))
+    users.say(user(1, "Anna", day()))
     for _ in range(3):
         sensor.run("shop_sync")
     seconds = iter(range(0, 10**6, 15))  # each look at the clock takes 15 s of the budget of 40
@@ -223,7 +221,7 @@ def test_a_tick_that_runs_out_of_time_goes_on_where_it_stopped(
         ticks += 1
         assert ticks < 10
     assert ticks > 1
-    assert keys == [f"shop/sync-{number}/{TODAY}" for number in (1, 2, 3)]
+    assert keys == [f"shop/sync-{number}/{day()}" for number in (1, 2, 3)]
 
 
 def test_runs_of_other_peoples_assets_are_none_of_its_business(sensor: Sensor) -> None:

@@ -24,7 +24,6 @@ from atlas_dagster_tests.integration.project import (
 
 pytestmark = pytest.mark.slow
 
-TODAY, YESTERDAY = day(), day(1)
 ORDERS = table("orders", {"id": {"type": "integer"}})
 
 
@@ -85,8 +84,8 @@ def materialized(instance: dg.DagsterInstance, *key: str) -> set[str]:
 def test_every_layer_tells_its_table_its_columns_and_its_rows(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
-    shop.say(user(1, "Anna", TODAY), user(2, "Ben", TODAY), state("users", 2))
-    result = run(instance, "shop", TODAY)
+    shop.say(user(1, "Anna", day()), user(2, "Ben", day()), state("users", 2))
+    result = run(instance, "shop", day())
     assert result.success
     database = project.rows("select current_database()")[0][0]
     tables = {
@@ -96,7 +95,7 @@ def test_every_layer_tells_its_table_its_columns_and_its_rows(
     assert tables == {layer: f"{database}.{layer}.shop__users" for layer in tables}
     explored = metadata(result, "explore", "shop", "users")
     assert (explored["dagster/row_count"], explored["atlas/new_rows"]) == (2, 2)
-    assert explored["atlas/touched_days"] == [TODAY]
+    assert explored["atlas/touched_days"] == [day()]
     charted = metadata(result, "chart", "shop", "users")
     assert (charted["dagster/row_count"], charted["dagster/partition_row_count"]) == (2, 2)
     assert {"id", "name"} < {c.name for c in charted["dagster/column_schema"].columns}
@@ -109,8 +108,8 @@ def test_every_layer_tells_its_table_its_columns_and_its_rows(
 def test_every_layer_tells_where_its_columns_come_from(
     instance: dg.DagsterInstance, shop: ScriptedConnector
 ) -> None:
-    shop.say(user(1, "Anna", TODAY))
-    result = run(instance, "shop", TODAY)
+    shop.say(user(1, "Anna", day()))
+    result = run(instance, "shop", day())
     origin = ("navigate/shop/users", "name")
     followed = [origin]
     while not origin[0].startswith("airbyte/"):
@@ -132,10 +131,10 @@ def test_every_layer_tells_where_its_columns_come_from(
 def test_the_sync_tells_its_job_its_counts_and_its_days(
     instance: dg.DagsterInstance, shop: ScriptedConnector
 ) -> None:
-    shop.say(user(1, "Anna", YESTERDAY), user(2, "Ben", TODAY), state("users", 2))
+    shop.say(user(1, "Anna", day(1)), user(2, "Ben", day()), state("users", 2))
     result = run(instance, "shop_sync")
     told = metadata(result, "sync_shop")
-    assert told["atlas/touched_days"] == [YESTERDAY, TODAY]
+    assert told["atlas/touched_days"] == [day(1), day()]
     assert (told["atlas/job_id"], told["atlas/records_emitted"]) == (1, 2)
     assert told["dagster/table_name"].endswith(".landing.shop__users")
 
@@ -143,10 +142,10 @@ def test_the_sync_tells_its_job_its_counts_and_its_days(
 def test_rows_of_other_days_materialize_their_own_partition_of_explore(
     instance: dg.DagsterInstance, shop: ScriptedConnector
 ) -> None:
-    shop.say(user(1, "Anna", YESTERDAY), user(2, "Ben", TODAY))
-    assert run(instance, "shop", TODAY).success
-    assert materialized(instance, "explore", "shop", "users") == {YESTERDAY, TODAY}
-    assert materialized(instance, "navigate", "shop", "users") == {TODAY}
+    shop.say(user(1, "Anna", day(1)), user(2, "Ben", day()))
+    assert run(instance, "shop", day()).success
+    assert materialized(instance, "explore", "shop", "users") == {day(1), day()}
+    assert materialized(instance, "navigate", "shop", "users") == {day()}
 
 
 def test_rows_beyond_the_partitions_belong_to_the_first_and_the_last_one(
@@ -163,13 +162,15 @@ def test_rows_beyond_the_partitions_belong_to_the_first_and_the_last_one(
 def test_no_instant_is_too_far_away_to_belong_to_a_partition(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
-    shop.say(*(user(number, "Anna", TODAY) for number in range(4)))
+    shop.say(*(user(number, "Anna", day()) for number in range(4)))
     run(instance, "shop_sync")
     with psycopg.connect(project.warehouse_url) as connection:
         connection.execute(
             "update landing.shop__users set _airbyte_extracted_at ="
             " ('{-infinity,0044-03-15 BC,20000-01-01,infinity}'::timestamptz[])[id + 1]"
         )
+        # They are not on the days any longer of which the sync has told.
+        connection.execute("update pipeline.sync_stream set status = 'incomplete'")
     for partition in (FIRST_DAY, today()):
         assert run(instance, "shop_layers", partition).success
     assert materialized(instance, "explore", "shop", "users") == {FIRST_DAY, today()}
@@ -230,7 +231,7 @@ def test_a_run_without_a_day_fails_at_once_with_one_sentence(
 def test_the_sync_alone_needs_no_day_in_whatever_job(
     instance: dg.DagsterInstance, shop: ScriptedConnector
 ) -> None:
-    shop.say(user(1, "Anna", TODAY))
+    shop.say(user(1, "Anna", day()))
     chosen = [dg.AssetKey(["airbyte", "shop", "users"])]
     assert run(instance, "shop", assets=chosen).success
     assert run(instance, "shop_sync").success
@@ -239,7 +240,7 @@ def test_the_sync_alone_needs_no_day_in_whatever_job(
 def test_layers_before_the_first_sync_say_what_to_do(
     instance: dg.DagsterInstance, shop: ScriptedConnector
 ) -> None:
-    assert failures(run(instance, "shop_layers", TODAY)) == {
+    assert failures(run(instance, "shop_layers", day())) == {
         "explore__shop__users": "connection shop has not been synced yet; materialize airbyte/shop"
     }
 
@@ -250,10 +251,10 @@ def test_a_bad_stream_does_not_stop_its_siblings(
     rules = {"shop": {"streams": {"users": {"time_column": "nowhere"}}}}
     project.connect({"shop": connection("shop", ["users", "orders"])}, **rules)
     shop = project.install("shop", USERS, ORDERS)
-    shop.say(user(1, "Anna", TODAY), record("orders", {"id": 7}, at=noon(TODAY)))
-    result = run(instance, "shop", TODAY)
+    shop.say(user(1, "Anna", day()), record("orders", {"id": 7}, at=noon(day())))
+    result = run(instance, "shop", day())
     assert list(failures(result)) == ["chart__shop__users"]
-    assert materialized(instance, "navigate", "shop", "orders") == {TODAY}
+    assert materialized(instance, "navigate", "shop", "orders") == {day()}
     assert materialized(instance, "navigate", "shop", "users") == set()
     assert project.rows("select count(*) from explore.shop__users") == [(1,)]
 
@@ -261,7 +262,7 @@ def test_a_bad_stream_does_not_stop_its_siblings(
 def test_a_lost_connection_is_tried_again_and_a_mistake_is_not(
     instance: dg.DagsterInstance, shop: ScriptedConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.say(user(1, "Anna", TODAY))
+    shop.say(user(1, "Anna", day()))
     run(instance, "shop_sync")
     errors = [psycopg.OperationalError("server closed the connection unexpectedly")]
     original = explore.load_explore
@@ -272,9 +273,9 @@ def test_a_lost_connection_is_tried_again_and_a_mistake_is_not(
         return original(*arguments)
 
     monkeypatch.setattr(explore, "load_explore", load)
-    assert run(instance, "shop_layers", TODAY).success
+    assert run(instance, "shop_layers", day()).success
     errors.append(psycopg.errors.InsufficientPrivilege("permission denied"))
-    result = run(instance, "shop_layers", TODAY)
+    result = run(instance, "shop_layers", day())
     assert failures(result) == {
         "explore__shop__users": "explore shop/users: PostgreSQL refused: permission denied"
     }
@@ -297,14 +298,14 @@ def refreshed(project: Project) -> ScriptedConnector:
 def test_a_full_refresh_closes_what_it_does_not_deliver_unless_that_is_too_much(
     instance: dg.DagsterInstance, refreshed: ScriptedConnector, project: Project
 ) -> None:
-    refreshed.say(*(user(n, "Anna", TODAY) for n in (1, 2, 3)))
-    assert checks(run(instance, "shop", TODAY))["snapshots"]
-    refreshed.say(user(1, "Anna", TODAY), user(2, "Anna", TODAY))
-    assert checks(run(instance, "shop", TODAY))["snapshots"]
+    refreshed.say(*(user(n, "Anna", day()) for n in (1, 2, 3)))
+    assert checks(run(instance, "shop", day()))["snapshots"]
+    refreshed.say(user(1, "Anna", day()), user(2, "Anna", day()))
+    assert checks(run(instance, "shop", day()))["snapshots"]
     ends = "select _atlas_natural_key, _atlas_closed_by from navigate.shop__users order by 1"
     assert project.rows(ends) == [("1", None), ("2", None), ("3", "delete")]
     refreshed.say()
-    result = run(instance, "shop", TODAY)
+    result = run(instance, "shop", day())
     assert result.success
     assert not checks(result)["snapshots"]
     assert project.rows(ends) == [("1", None), ("2", None), ("3", "delete")]
@@ -317,11 +318,11 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 def test_a_schema_that_drifts_warns_once_and_the_layers_follow(
     instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
 ) -> None:
-    shop.say(user(1, "Anna", TODAY))
-    assert checks(run(instance, "shop", TODAY))["schema_drift"]
+    shop.say(user(1, "Anna", day()))
+    assert checks(run(instance, "shop", day()))["schema_drift"]
     shop.catalog(table("users", {"id": {"type": "string"}, "age": {"type": "integer"}}))
-    shop.say(record("users", {"id": "x", "age": 7}, at=noon(TODAY)))
-    result = run(instance, "shop", TODAY)
+    shop.say(record("users", {"id": "x", "age": 7}, at=noon(day())))
+    result = run(instance, "shop", day())
     assert result.success
     (drift,) = (e for e in result.get_asset_check_evaluations() if e.check_name == "schema_drift")
     assert (drift.passed, drift.severity) == (False, dg.AssetCheckSeverity.WARN)
@@ -336,7 +337,7 @@ def test_a_schema_that_drifts_warns_once_and_the_layers_follow(
         ("1", "Anna", None),
         ("x", None, 7),
     ]
-    assert checks(run(instance, "shop", TODAY))["schema_drift"]
+    assert checks(run(instance, "shop", day()))["schema_drift"]
 
 
 def test_a_row_that_a_cdc_source_deletes_is_deleted_in_navigate(
@@ -345,9 +346,9 @@ def test_a_row_that_a_cdc_source_deletes_is_deleted_in_navigate(
     accounts = table("accounts", {"id": {"type": "integer"}, "_ab_cdc_deleted_at": STRING})
     shop = project.with_connection("shop", accounts)
     shop.say(*(account(number, None) for number in (1, 2)))
-    assert run(instance, "shop", TODAY).success
-    shop.say(account(2, f"{TODAY}T12:00:00Z"))
-    result = run(instance, "shop", TODAY)
+    assert run(instance, "shop", day()).success
+    shop.say(account(2, f"{day()}T12:00:00Z"))
+    result = run(instance, "shop", day())
     assert project.rows("select id from landing.shop__accounts") == [(1,)]
     assert metadata(result, "explore", "shop", "accounts")["atlas/new_rows"] == 1
     assert project.rows("select id, _atlas_closed_by from navigate.shop__accounts order by id") == [
@@ -361,4 +362,4 @@ STRING = {"type": "string"}
 
 def account(number: int, deleted_at: str | None) -> Json:
     data = {"id": number, "_ab_cdc_deleted_at": deleted_at}
-    return record("accounts", data, at=noon(TODAY))
+    return record("accounts", data, at=noon(day()))

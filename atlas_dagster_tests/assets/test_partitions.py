@@ -11,6 +11,7 @@ from atlas_dagster.assets.partitions import (
     day_range,
     partition_of,
     require_partition,
+    run_days,
     today,
     utc_day,
 )
@@ -84,3 +85,22 @@ def test_a_run_without_a_day_is_refused_in_one_sentence() -> None:
     context = dg.build_asset_context()
     with pytest.raises(ConfigError, match=f'choose a partition, or add --tags .*"{today()}"'):
         require_partition(context)
+
+
+def run_of(**tags: str) -> dg.DagsterRun:
+    return dg.DagsterRun(job_name="shop", tags={f"dagster/{name}": tags[name] for name in tags})
+
+
+def test_the_days_of_checks_are_in_the_tags_of_their_run() -> None:
+    assert run_days(run_of()) is None
+    assert run_days(run_of(partition="2024-02-28")) == ("2024-02-28", "2024-02-28")
+    bounds = {
+        "asset_partition_range_start": "2024-02-28",
+        "asset_partition_range_end": "2024-03-02",
+    }
+    assert run_days(run_of(**bounds)) == ("2024-02-28", "2024-03-02")
+
+
+def test_a_tag_that_is_no_day_is_refused_in_one_sentence() -> None:
+    with pytest.raises(ConfigError, match="the run is of the partition '2024-02-31', which is no"):
+        run_days(run_of(partition="2024-02-31"))

@@ -12,10 +12,10 @@ import pytest
 from atlas_dagster.defs.code_location import build_code_location
 from atlas_dagster_tests.airbyte.scripted import Json, record, state, table
 from atlas_dagster_tests.integration.project import Project, ScriptedConnector, day, noon
+from atlas_dagster_tests.pii.values import NEW_DIGIT
 
 pytestmark = pytest.mark.slow
 
-TODAY = day()
 KEY = "a key of sixteen characters"
 PEOPLE = table(
     "people",
@@ -41,7 +41,7 @@ def person(number: int, **more: Any) -> Json:
         "profile": {"phones": [f"+49 30 9018{number:04}"]},
         **more,
     }
-    return record("people", data, at=noon(TODAY))
+    return record("people", data, at=noon(day()))
 
 
 def rules(project: Project, pii: str) -> None:
@@ -55,7 +55,7 @@ def run(instance: dg.DagsterInstance, *assets: str) -> dg.ExecuteInProcessResult
         .resolve_job_def("crm")
         .execute_in_process(
             instance=instance,
-            partition_key=TODAY,
+            partition_key=day(),
             asset_selection=[dg.AssetKey([a, "crm", "people"]) for a in assets] or None,
             raise_on_error=False,
         )
@@ -99,8 +99,8 @@ def test_what_is_personal_is_told_with_masked_samples_and_kept_by_day(
         " where verdict is not null order by path"
     )
     assert kept == [
-        (TODAY, ["email"], "EMAIL_ADDRESS", 40, "values"),
-        (TODAY, ["profile", "phones", "[]"], "PHONE_NUMBER", 40, "values"),
+        (day(), ["email"], "EMAIL_ADDRESS", 40, "values"),
+        (day(), ["profile", "phones", "[]"], "PHONE_NUMBER", 40, "values"),
     ]
     assert check(result).severity is dg.AssetCheckSeverity.WARN
     assert not check(result).passed
@@ -161,6 +161,22 @@ def test_a_day_that_was_scanned_is_not_scanned_again(
     run(instance)
     again = metadata(run(instance, "pii"), "pii")
     assert (again["atlas/days_scanned"], again["atlas/pii_fields"]) == (0, 2)
+
+
+def test_values_that_a_recognizer_fails_on_are_told_by_later_runs_too(
+    instance: dg.DagsterInstance, crm: ScriptedConnector, project: Project
+) -> None:
+    rules(project, "{columns: {email: keep, 'profile.phones[]': keep}}")
+    card = f"4111 1111 1111 111{NEW_DIGIT}"
+    crm.say(*(person(n, order_no=card) for n in range(3)), state("people", 1))
+    failed = "order_no: CreditCardRecognizer raised ValueError in 3 rows"
+    for result in (run(instance), run(instance, "pii")):  # the second scans nothing
+        assert result.success
+        assert metadata(result, "pii")["atlas/recognizer_failures"] == [failed]
+        assert check(result).severity is dg.AssetCheckSeverity.WARN
+        assert not check(result).passed
+        assert check(result).description == f"not all could be looked for: {failed}"
+    assert card not in str(project.rows("select result from pipeline.pii_scan"))
 
 
 def test_a_policy_to_fail_stops_chart_and_says_why(

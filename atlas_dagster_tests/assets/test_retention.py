@@ -21,7 +21,6 @@ from atlas_dagster_tests.integration.project import (
 pytestmark = pytest.mark.slow
 
 ORDERS = table("orders", {"id": {"type": "integer"}})
-OLD, LIMIT = day(20), day(10)
 
 
 @pytest.fixture
@@ -35,11 +34,11 @@ def shop(project: Project, instance: dg.DagsterInstance) -> ScriptedConnector:
     )
     shop = project.install("shop", USERS, ORDERS)
     shop.say(
-        *(user(1, "Anna", OLD), user(1, "Bea", day())),
-        *(record("orders", {"id": n}, at=noon(on)) for n, on in ((1, OLD), (2, day()))),
+        *(user(1, "Anna", day(20)), user(1, "Bea", day())),
+        *(record("orders", {"id": n}, at=noon(on)) for n, on in ((1, day(20)), (2, day()))),
     )
     assert run(instance, "shop_sync").success
-    for partition in (OLD, day()):
+    for partition in (day(20), day()):
         assert run(instance, "shop_layers", partition).success
     return shop
 
@@ -72,7 +71,7 @@ def test_it_drops_what_is_old_and_tells_how_much(
         if event.is_successful_output
     )
     told = {name: value.value for name, value in output.metadata.items()}
-    dropped = {"before": LIMIT, "dropped_rows": 1, "dropped_days": 1, "staying_rows": 0}
+    dropped = {"before": day(10), "dropped_rows": 1, "dropped_days": 1, "staying_rows": 0}
     assert told == {
         "atlas/dropped_rows": 2,
         "atlas/streams": {"shop/orders": dropped, "shop/users": dropped},
@@ -83,7 +82,7 @@ def test_it_logs_a_line_a_stream(instance: dg.DagsterInstance, shop: ScriptedCon
     result = run(instance, JOB_NAME)
     logged = [entry.user_message for entry in instance.all_logs(result.run_id)]
     assert [line for line in logged if line.startswith("shop/")] == [
-        f"shop/{stream}: 1 version of 1 day before {LIMIT} dropped"
+        f"shop/{stream}: 1 version of 1 day before {day(10)} dropped"
         for stream in ("orders", "users")
     ]
 
@@ -109,6 +108,6 @@ def test_layers_that_follow_find_nothing_to_do(
     history = "select * from navigate.shop__users order by _atlas_valid_from"
     before = project.rows(history)
     assert run(instance, JOB_NAME).success
-    assert run(instance, "shop_layers", OLD).success
+    assert run(instance, "shop_layers", day(20)).success
     assert project.rows(history) == before
     assert days_in_explore(project, "users") == [day()]

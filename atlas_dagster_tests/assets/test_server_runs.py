@@ -34,7 +34,6 @@ from atlas_dagster_tests.integration.project import Project, day
 
 pytestmark = pytest.mark.slow
 
-TODAY = day()
 NAMED = {"id": {"type": "integer"}, "name": {"type": "string"}}
 
 
@@ -45,7 +44,7 @@ def ledger(
     """The workspace of a server that the environment names; its jobs start at noon of today."""
     for name, value in environment(airbyte_server).items():
         monkeypatch.setenv(name, value)
-    airbyte_server.ledger.first_job_at = datetime.fromisoformat(f"{TODAY}T12:00:00+00:00")
+    airbyte_server.ledger.first_job_at = datetime.fromisoformat(f"{day()}T12:00:00+00:00")
     return airbyte_server.ledger
 
 
@@ -110,7 +109,7 @@ def test_17_a_sync_tells_what_it_did_to_each_stream(
         "atlas/bytes_emitted": 400,
         "atlas/bytes_committed": 400,
         "atlas/duration_seconds": 90,
-        "atlas/touched_days": [TODAY],
+        "atlas/touched_days": [day()],
     }
     assert told["orders"]["atlas/records_committed"] == 2
 
@@ -121,7 +120,7 @@ def test_a_sync_and_its_layers_in_one_run(
     crm = ledger.add_connection("crm", refreshed("users"))
     ledger.plan(crm, lands=lands(warehouse, {1: "Anna", 2: "Ben", 3: "Cleo"}))
     refresh(load_settings())
-    result = run(instance, "crm", TODAY)
+    result = run(instance, "crm", day())
     assert result.success, failures(result)
     assert metadata(result, "navigate", "crm", "users")["dagster/row_count"] == 3
 
@@ -132,7 +131,7 @@ def test_19063_an_asset_of_ones_own_is_given_what_airbyte_synced_as_a_frame(
     crm = ledger.add_connection("crm", refreshed("users"))
     ledger.plan(crm, lands=lands(warehouse, {1: "Anna", 2: "Ben", 3: "Cleo"}))
     refresh(load_settings())
-    assert run(instance, "crm", TODAY).success
+    assert run(instance, "crm", day()).success
     names: list[str] = []
 
     @dg.asset(
@@ -158,7 +157,7 @@ def test_the_layers_know_what_a_full_refresh_did_not_deliver(
         stats = [Stats("users", None, len(rows), len(rows), 10)]
         ledger.plan(crm, attempts=[Attempt("succeeded", stats)], lands=lands(warehouse, rows))
         refresh(load_settings())
-        assert run(instance, "crm", TODAY).success
+        assert run(instance, "crm", day()).success
     assert warehouse.execute(
         "select id, _atlas_closed_by from navigate.crm__users where not _atlas_is_current"
     ).fetchall() == [(3, "delete")]
@@ -171,7 +170,7 @@ def test_a_refresh_by_hand_speaks_as_a_full_refresh_does(
     crm = ledger.add_connection("crm", stream("users", NAMED))
     refresh(load_settings())
     ledger.plan(crm, lands=lands(warehouse, {1: "Anna", 2: "Ben", 3: "Cleo"}))
-    assert run(instance, "crm", TODAY).success
+    assert run(instance, "crm", day()).success
     two = [Stats("users", None, 2, 2, 10)]
     ledger.plan(
         crm,
@@ -180,7 +179,7 @@ def test_a_refresh_by_hand_speaks_as_a_full_refresh_does(
     )
     ledger.finished_job(crm, "refresh").refreshed = [("users", None)]
     ledger.plan(crm, attempts=[Attempt("succeeded", [])])
-    assert run(instance, "crm", TODAY).success
+    assert run(instance, "crm", day()).success
     assert warehouse.execute(
         "select id, _atlas_closed_by from navigate.crm__users where not _atlas_is_current"
     ).fetchall() == [(3, "delete")]

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from atlas_dagster.catalog import Stream
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.server_account import server_account
 from atlas_dagster.warehouse import PgConnection, connect, migrate
+from atlas_dagster_tests.conftest import server_directory
 from atlas_dagster_tests.layers.support import (
     build,
     chart,
@@ -104,7 +104,7 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    data_dir = Path(tempfile.mkdtemp(prefix="atlas-test-"))
+    data_dir = server_directory()
     try:
         url = embedded_postgres.start(data_dir)
         with connect(url) as connection:

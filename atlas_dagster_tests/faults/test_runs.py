@@ -11,6 +11,7 @@ import pytest
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster_tests.airbyte.scripted import USERS, is_alive, table
+from atlas_dagster_tests.effort import how_many
 from atlas_dagster_tests.integration.processes import kill_group, kill_tree, until
 from atlas_dagster_tests.integration.project import (
     Project,
@@ -22,7 +23,6 @@ from atlas_dagster_tests.integration.project import (
 
 pytestmark = pytest.mark.slow
 
-TODAY = day()
 COUNTED_DAY = "2023-11-14"  # on which the connector says that it extracted its numbers
 NUMBERS = table("numbers", {"id": {"type": "integer"}})
 NUMBERS_EACH_ROUND = 20_000
@@ -85,7 +85,7 @@ def test_kills_at_random_instants_lose_and_double_nothing(project: Project) -> N
     run(project, "calm", COUNTED_DAY)
     seconds = time.monotonic() - started
     chance = random.Random(20231114)
-    rounds = 8
+    rounds = how_many(4, 8)
     for number in range(1, rounds + 1):
         total = number * NUMBERS_EACH_ROUND
         shop.count(total, every=500)
@@ -109,7 +109,7 @@ def waiting_sync(project: Project) -> ScriptedConnector:
     """A connection whose sync waits in its middle until it is let `go`."""
     project.connect({"shop": every_version("shop", "users")})
     shop = project.install("shop", USERS)
-    shop.say(user(1, "Anna", TODAY), {"wait": "go"}, user(2, "Ben", TODAY))
+    shop.say(user(1, "Anna", day()), {"wait": "go"}, user(2, "Ben", day()))
     return shop
 
 
@@ -119,10 +119,10 @@ def reading(shop: ScriptedConnector) -> int:
 
 def test_of_two_runs_at_once_one_syncs_and_the_other_says_why_not(project: Project) -> None:
     shop = waiting_sync(project)
-    first = execute(project, "shop", TODAY)
+    first = execute(project, "shop", day())
     try:
         until(lambda: reading(shop), project)
-        second = project.dagster(*project.execute("shop", TODAY))
+        second = project.dagster(*project.execute("shop", day()))
         assert second.returncode == 1
         assert f"Failure: {BUSY}\n" in second.stdout, second.stdout
         shop.let("go")
@@ -136,8 +136,8 @@ def test_of_two_runs_at_once_one_syncs_and_the_other_says_why_not(project: Proje
 def test_two_layer_runs_at_once_build_everything_once(project: Project) -> None:
     shop = waiting_sync(project)
     shop.let("go")
-    run(project, "shop_sync", TODAY)
-    both = [execute(project, "shop_layers", TODAY) for _ in range(2)]
+    run(project, "shop_sync", day())
+    both = [execute(project, "shop_layers", day()) for _ in range(2)]
     assert [finish(process, project) for process in both] == [0, 0]
     assert counts(project, "shop__users") == dict.fromkeys(("landing", *LAYERS), (2, 2))
 
@@ -148,14 +148,14 @@ def test_a_restart_of_postgres_in_the_middle_of_a_sync_costs_one_run(tmp_path: P
         project = Project(tmp_path, embedded_postgres.start(data_dir))
         project.copy_dagster_files()
         shop = waiting_sync(project)
-        victim = execute(project, "shop", TODAY)
+        victim = execute(project, "shop", day())
         until(lambda: reading(shop), project)
         embedded_postgres.stop(data_dir)
         embedded_postgres.start(data_dir)
         shop.let("go")
         assert finish(victim, project) != 0
         assert not is_alive(reading(shop))
-        run(project, "shop", TODAY)
+        run(project, "shop", day())
         assert counts(project, "shop__users") == dict.fromkeys(("landing", *LAYERS), (2, 2))
     finally:
         embedded_postgres.stop(data_dir)

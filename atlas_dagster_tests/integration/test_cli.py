@@ -19,13 +19,11 @@ from atlas_dagster_tests.integration.project import (
 
 pytestmark = pytest.mark.slow
 
-TODAY = day()
-
 
 @pytest.fixture
 def shop(project: Project) -> ScriptedConnector:
     shop = project.with_connection("shop", USERS, shop={"cron": "0 3 * * *"})
-    shop.say(user(1, "Anna", TODAY))
+    shop.say(user(1, "Anna", day()))
     return shop
 
 
@@ -40,7 +38,7 @@ def names(project: Project, layer: str) -> list[str]:
 
 
 def test_job_execute_syncs_and_builds_the_layers(project: Project, shop: ScriptedConnector) -> None:
-    succeeded(project.dagster(*project.execute("shop", TODAY)))
+    succeeded(project.dagster(*project.execute("shop", day())))
     assert statuses(project) == [("shop", "SUCCESS")]
     assert names(project, "navigate") == ["Anna"]
     assert list((project.root / ".atlas" / "dagster" / "workers").iterdir()) == []
@@ -58,7 +56,7 @@ def test_job_execute_without_a_day_says_how_to_name_one(
 def test_assets_are_materialized_for_a_partition_and_for_a_range(
     project: Project, shop: ScriptedConnector
 ) -> None:
-    shop.say(user(1, "Anna", day(2)), user(2, "Ben", TODAY))
+    shop.say(user(1, "Anna", day(2)), user(2, "Ben", day()))
     succeeded(project.dagster("asset", "materialize", "-m", MODULE, "--select", "key:airbyte/*"))
     layers = [
         "asset",
@@ -68,7 +66,7 @@ def test_assets_are_materialized_for_a_partition_and_for_a_range(
         "--select",
         "key:*/shop/users and not kind:airbyte",
     ]
-    succeeded(project.dagster(*layers, "--partition", TODAY))
+    succeeded(project.dagster(*layers, "--partition", day()))
     assert names(project, "navigate") == ["Ben"]
     succeeded(project.dagster(*layers, "--partition-range", f"{day(3)}...{day(1)}"))
     assert names(project, "navigate") == ["Anna", "Ben"]
@@ -76,7 +74,7 @@ def test_assets_are_materialized_for_a_partition_and_for_a_range(
 
 def test_a_job_is_backfilled(project: Project, shop: ScriptedConnector) -> None:
     shop.say(user(1, "Anna", day(2)), user(2, "Ben", day(1)))
-    succeeded(project.dagster(*project.execute("shop_sync", TODAY)))
+    succeeded(project.dagster(*project.execute("shop_sync", day())))
     with daemon(project):
         backfill = ["job", "backfill", "-j", "shop_layers", "--noprompt"]
         succeeded(project.dagster(*backfill, "--from", day(2), "--to", day(1)))
@@ -90,8 +88,8 @@ def test_a_job_is_backfilled(project: Project, shop: ScriptedConnector) -> None:
 def test_the_daemon_builds_the_layers_that_a_sync_alone_left(
     project: Project, shop: ScriptedConnector
 ) -> None:
-    shop.say(user(1, "Anna", day(1)), user(2, "Ben", TODAY))
-    succeeded(project.dagster(*project.execute("shop_sync", TODAY)))
+    shop.say(user(1, "Anna", day(1)), user(2, "Ben", day()))
+    succeeded(project.dagster(*project.execute("shop_sync", day())))
     with daemon(project):
         expected = [("shop_sync", "SUCCESS"), *[("shop_layers", "SUCCESS")] * 2]
         until(lambda: statuses(project) == expected, project)

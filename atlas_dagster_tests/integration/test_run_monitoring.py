@@ -27,14 +27,12 @@ from atlas_dagster_tests.integration.project import (
 
 pytestmark = pytest.mark.slow
 
-TODAY = day()
-
 
 @pytest.fixture
 def shop(project: Project) -> ScriptedConnector:
     """A connection whose first sync waits for ever."""
     shop = project.with_connection("shop", USERS)
-    shop.say(user(1, "Anna", TODAY), state("users", 1), {"wait": "never"})
+    shop.say(user(1, "Anna", day()), state("users", 1), {"wait": "never"})
     return shop
 
 
@@ -56,7 +54,7 @@ def test_the_queue_goes_on_after_a_killed_run(project: Project, shop: ScriptedCo
         launch(project)
         reading = connector_of_a_run(project, shop)
         launch(project)
-        shop.say(user(2, "Ben", TODAY))
+        shop.say(user(2, "Ben", day()))
         os.kill(worker_pid(project, 0), signal.SIGKILL)
         until(lambda: not is_alive(reading), project)
         expected = [("shop_sync", "FAILURE"), ("shop_sync", "SUCCESS")]
@@ -73,7 +71,7 @@ def test_a_run_that_died_with_its_code_server_is_failed_by_the_next_daemon(
         kill_tree(first)
     until(lambda: not is_alive(reading), project)
     assert statuses(project) == [("shop_sync", "STARTED"), ("shop_sync", "QUEUED")]
-    shop.say(user(2, "Ben", TODAY))
+    shop.say(user(2, "Ben", day()))
     with daemon(project):
         expected = [("shop_sync", "FAILURE"), ("shop_sync", "SUCCESS")]
         until(lambda: statuses(project) == expected, project)
@@ -86,7 +84,7 @@ def test_a_run_that_died_with_its_code_server_is_failed_by_the_next_daemon(
 def test_a_run_outlives_its_code_server_and_is_not_failed(
     project: Project, shop: ScriptedConnector
 ) -> None:
-    shop.say(user(1, "Anna", TODAY), {"wait": "go"})
+    shop.say(user(1, "Anna", day()), {"wait": "go"})
     with daemon(project) as process:
         launch(project)
         connector_of_a_run(project, shop)
@@ -109,7 +107,7 @@ def test_a_run_outlives_its_code_server_and_is_not_failed(
 def test_a_killed_job_execute_is_failed_too(project: Project, shop: ScriptedConnector) -> None:
     with daemon(project):
         execute = project.start(
-            *project.command(*project.execute("shop", TODAY)), log="execute.log"
+            *project.command(*project.execute("shop", day())), log="execute.log"
         )
         reading = connector_of_a_run(project, shop)
         kill_tree(execute)
@@ -126,7 +124,7 @@ def test_dagster_dev_that_was_killed_goes_on_when_it_is_started_again(
         reading = connector_of_a_run(project, shop)
         kill_tree(dev)
     until(lambda: not is_alive(reading), project)
-    shop.say(user(1, "Anna", TODAY), user(2, "Ben", TODAY))
+    shop.say(user(1, "Anna", day()), user(2, "Ben", day()))
     with running(project, *dev_server, log="dev_again.log"):
         launch(project)
         expected = [("shop_sync", "FAILURE"), ("shop_sync", "SUCCESS")]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
+from atlas_dagster.pii.context import context_of
 from atlas_dagster.pii.findings import FieldFindings
+from atlas_dagster.pii.recognizers import load_analyzer
+from atlas_dagster.pii.scan import Scanner
 from atlas_dagster.pii.verdict import family_of, judge
-from atlas_dagster_tests.pii.labelled_columns import ROWS, LabelledColumn
-from atlas_dagster_tests.pii.reference import plain_findings
+from atlas_dagster_tests.pii.labelled_columns import LabelledColumn
+from atlas_dagster_tests.pii.support import chunk
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,18 @@ class Accuracy:
 
 
 @cache
-def findings_of(column: LabelledColumn, rows: int = ROWS) -> FieldFindings:
-    return plain_findings(column.path, column.values(rows))
+def scanner() -> Scanner:
+    return Scanner(load_analyzer(Path("no file")))
 
 
-def told_by_verdicts(column: LabelledColumn, rows: int = ROWS) -> set[str]:
-    verdicts = judge(findings_of(column, rows), stream=column.stream)
+@cache
+def findings_of(column: LabelledColumn) -> FieldFindings:
+    values = chunk(Counter(column.values()))
+    return scanner().scan(column.path, [values], context_of(column.path))
+
+
+def told_by_verdicts(column: LabelledColumn) -> set[str]:
+    verdicts = judge(findings_of(column), stream=column.stream)
     return {family_of(verdict.entity) for verdict in verdicts}
 
 

@@ -88,6 +88,8 @@ DEVELOPMENT = (
     column("en", "imports.field_12", "", t.epoch),
     column("en", "imports.field_13", "", t.number(9)),
     column("en", "imports.field_14", "", t.number(18)),
+    column("en", "imports.field_15", "", t.share),
+    column("de", "imports.field_16", "", t.reading),
     # German
     column("de", "kunden.vorname", "PERSON", g.first_name),
     column("de", "kunden.nachname", "PERSON", g.last_name),

@@ -1,16 +1,15 @@
-"""What a scan must find, the slow way: Presidio itself on every value of a field, one by one."""
+"""What Presidio itself says of a value, and what a field looks like, the slow way."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from math import fsum
 from typing import Any
 
 from atlas_dagster.pii.column_names import name_tokens
-from atlas_dagster.pii.findings import EntityFinding, FieldFindings, ValueShape
+from atlas_dagster.pii.findings import ValueShape
 
 LANGUAGE = "en"
 
@@ -52,46 +51,8 @@ def plain_results(value: str, context: Sequence[str] = ()) -> list[Any]:
     return plain_presidio().analyze(value, language=LANGUAGE, context=list(context))
 
 
-def plain_findings(
-    path: Sequence[str],
-    values: Iterable[str],
-    analyze: Callable[[str, Sequence[str]], list[Any]] = plain_results,
-) -> FieldFindings:
-    """The findings of a field whose rows hold these values."""
-    rows = Counter(values)
-    context = context_words(path)
-    found: dict[str, list[tuple[int, float, bool]]] = {}
-    for value, count in rows.items():
-        results = analyze(value, context)
-        for entity in {result.entity_type for result in results}:
-            own = [result for result in results if result.entity_type == entity]
-            whole = any(value[one.start : one.end].strip() == value.strip() for one in own)
-            found.setdefault(entity, []).append((count, max(one.score for one in own), whole))
-    total = sum(rows.values())
-    return FieldFindings(
-        path=tuple(path),
-        rows=total,
-        distinct_values=len(rows),
-        entities=tuple(_finding(entity, found[entity]) for entity in sorted(found)),
-        mean_length=_mean(rows, len) if total else 0.0,
-        shape=_shape(rows) if total else ValueShape(),
-    )
-
-
-def _finding(entity: str, seen: list[tuple[int, float, bool]]) -> EntityFinding:
-    rows = sum(count for count, _, _ in seen)
-    return EntityFinding(
-        entity=entity,
-        values=len(seen),
-        rows=rows,
-        mean_score=fsum(count * score for count, score, _ in seen) / rows,
-        max_score=max(score for _, score, _ in seen),
-        whole_values=sum(whole for _, _, whole in seen),
-        whole_rows=sum(count for count, _, whole in seen if whole),
-    )
-
-
-def _shape(rows: Counter[str]) -> ValueShape:
+def plain_shape(rows: Counter[str]) -> ValueShape:
+    """The shares of the rows that have each shape."""
     shares = {
         name: _mean(rows, lambda value, known=known: bool(known.fullmatch(value.strip())))
         for name, known in _SHAPES.items()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import polars as pl
 
 from atlas_dagster.pii.findings import EntityFinding
 from atlas_dagster.pii.recognizers import Analyzer
+
+Scores: TypeAlias = dict[str, tuple[float, bool]]
 
 ALL_RECOGNIZERS = """
 recognizers:
@@ -46,10 +49,38 @@ def plain_findings(
     analyzer: Analyzer, values: Mapping[str, int], context: Sequence[str]
 ) -> tuple[EntityFinding, ...]:
     """The findings, by asking Presidio's engine about every value."""
+    said = {value: plain_scores(analyzer, value, context) for value in values}
+    return added_up(said, values)
+
+
+def plain_scores(analyzer: Analyzer, value: str, context: Sequence[str]) -> Scores:
+    """By entity, the best score in a value, and whether a result covers all of it."""
+    start, end = len(value) - len(value.lstrip()), len(value.rstrip())
+    scores: Scores = {}
+    for result in analyzer.engine.analyze(value, language="en", context=list(context)):
+        score, whole = scores.get(result.entity_type, (0.0, False))
+        covers = result.start <= start and result.end >= end
+        scores[result.entity_type] = (max(score, result.score), whole or covers)
+    return scores
+
+
+def analysable_scores(
+    analyzer: Analyzer, values: Iterable[str], context: Sequence[str]
+) -> dict[str, Scores]:
+    """What Presidio's engine says of each value; not of those that a recognizer fails on."""
+    said: dict[str, Scores] = {}
+    for value in values:
+        with suppress(ValueError, KeyError, IndexError):
+            said[value] = plain_scores(analyzer, value, context)
+    return said
+
+
+def added_up(said: Mapping[str, Scores], values: Mapping[str, int]) -> tuple[EntityFinding, ...]:
+    """The findings in values that occur so often, from what was said of each."""
     rows: dict[str, Counter[float]] = defaultdict(Counter)
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for value, count in values.items():
-        for entity, (score, whole) in plain_scores(analyzer, value, context).items():
+        for entity, (score, whole) in said[value].items():
             rows[entity][score] += count
             found[entity].update({"values": 1, "whole": whole, "whole_rows": whole * count})
     return tuple(
@@ -65,33 +96,3 @@ def plain_findings(
         )
         for entity in sorted(rows)
     )
-
-
-def plain_scores(
-    analyzer: Analyzer, value: str, context: Sequence[str]
-) -> dict[str, tuple[float, bool]]:
-    """By entity, the best score in a value, and whether a result covers all of it."""
-    start, end = len(value) - len(value.lstrip()), len(value.rstrip())
-    scores: dict[str, tuple[float, bool]] = {}
-    for result in analyzer.engine.analyze(value, language="en", context=list(context)):
-        score, whole = scores.get(result.entity_type, (0.0, False))
-        covers = result.start <= start and result.end >= end
-        scores[result.entity_type] = (max(score, result.score), whole or covers)
-    return scores
-
-
-def differences(
-    analyzer: Analyzer,
-    scan: Any,
-    values: Mapping[str, int],
-    context: Sequence[str],
-) -> Iterator[str]:
-    """The values of which a scan says other than Presidio."""
-    if scan(values) == plain_findings(analyzer, values, context):
-        return
-    if len(values) == 1:
-        yield next(iter(values))
-        return
-    pairs = list(values.items())
-    for half in (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]):
-        yield from differences(analyzer, scan, dict(half), context)

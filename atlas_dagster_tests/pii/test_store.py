@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from atlas_dagster.pii.findings import EntityFinding, FieldFindings
+from atlas_dagster.pii.findings import EntityFinding, FieldFindings, RecognizerFailure
 from atlas_dagster.pii.store import (
     FieldScan,
+    StoredFailure,
     StoredVerdict,
     UnscannedDay,
+    load_failures,
     load_verdicts,
     save_scan,
     unscanned_days,
@@ -105,6 +107,23 @@ def test_a_verdict_by_the_name_alone_has_the_rows_of_its_share(explored: PgConne
     save(explored, 1, FieldScan(FOUND, (named,)))
     (verdict,) = load_verdicts(explored, TABLE)
     assert (verdict.entity, verdict.rows, verdict.field_rows) == ("PERSON", 2, 4)
+
+
+def test_what_a_recognizer_failed_on_is_kept_until_the_day_is_scanned_again(
+    explored: PgConnection,
+) -> None:
+    failure = RecognizerFailure("NhsRecognizer", "ValueError", values=1, rows=2)
+    failed = FieldScan(replace(FOUND, failures=(failure,)), ())
+    save(explored, 1, failed)
+    save(explored, 2, failed, FieldScan(replace(FOUND, path=("note",)), ()))
+    (stored,) = load_failures(explored, TABLE)
+    assert stored == StoredFailure(
+        ("mail",), "NhsRecognizer", "ValueError", 4, at(1).date(), at(2).date()
+    )
+    assert str(stored) == "mail: NhsRecognizer raised ValueError in 4 rows"
+    save(explored, 1)
+    save(explored, 2)
+    assert load_failures(explored, TABLE) == []
 
 
 def test_a_new_scan_of_a_day_replaces_the_old_one(explored: PgConnection) -> None:

@@ -121,6 +121,16 @@ def fraction(r: Random, lang: str) -> str:
     return f"{r.uniform(-1e6, 1e6):.4f}"
 
 
+def share(r: Random, lang: str) -> str:
+    return f"{r.random():.10f}"
+
+
+def reading(r: Random, lang: str) -> str:
+    """Of an instrument: digits enough for a telephone number, as people write numbers there."""
+    value = f"{r.uniform(1_000, 9_999):.6f}"
+    return value if lang == "en" else value.replace(".", ",")
+
+
 # Texts
 
 

@@ -107,6 +107,8 @@ ODD = (
     + list("()[]（）［］+＋-–—−．.／/~∼～,;:@#＃*%$€_xXｘ'\"<>|\\")
     + [" ", "  ", "\n\n", ";ext=", "доб", "anexo", "int", "ext.", "😀", "𝔞", "\U000e0001"]
 )
+NEW_DIGIT = "\U0001ccf1"
+"""A digit of Unicode 16: one for `regex`, and none for the `int()` of older Pythons."""
 _FULLWIDTH = str.maketrans("0123456789+-.@", "０１２３４５６７８９＋－．＠")
 _ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 _NOISE = "0123456789" * 4 + " -./()+x:" * 3 + string.ascii_letters + "@_"
@@ -154,7 +156,8 @@ class Values:
         return "".join(self._random.choices(_NOISE, k=self._random.randint(1, 40)))
 
     def _digits(self) -> str:
-        digits = "".join(self._digit() for _ in range(self._random.randint(1, 45)))
+        most = self._random.choice([12, 18, 18, 45])  # to telephone numbers long ones are dear
+        digits = "".join(self._digit() for _ in range(self._random.randint(1, most)))
         gap = self._random.choice(["", "", " ", "-", ".", "/", " - ", ") ", "  ", "x", ", ", "\n"])
         size = self._random.randint(1, 12)
         return gap.join(digits[at : at + size] for at in range(0, len(digits), size))

@@ -17,6 +17,7 @@ from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.catalog_answers import parse_columns
 from atlas_dagster.layers.stream_columns import register_columns, registered_stream
 from atlas_dagster.warehouse import PgConnection, identifier
+from atlas_dagster_tests.effort import how_many
 from atlas_dagster_tests.layers.support import chart, load, make_stream, navigate, read_navigate
 from atlas_dagster_tests.properties.oracle import Rules, Version, history
 
@@ -98,7 +99,7 @@ def test_navigate_outlives_the_drift_of_schemas(
 
 @pytest.mark.slow
 @given(drawn_syncs)
-@settings(PROFILE, max_examples=300)
+@settings(PROFILE, max_examples=how_many(60, 300))
 def test_navigate_outlives_the_drift_of_many_schemas(
     database: PgConnection, drawn: list[DriftingSync]
 ) -> None:

@@ -14,6 +14,7 @@ from atlas_dagster.catalog import DestinationMode
 from atlas_dagster.layers.explore import load_explore
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
+from atlas_dagster_tests.effort import how_many
 from atlas_dagster_tests.layers.support import (
     chart,
     land,
@@ -82,7 +83,7 @@ def test_navigate_knows_what_vanished(database: PgConnection, drawn: list[CdcSyn
 
 @pytest.mark.slow
 @given(drawn_jobs)
-@settings(PROFILE, max_examples=300)
+@settings(PROFILE, max_examples=how_many(60, 300))
 def test_navigate_knows_what_vanished_in_many_worlds(
     database: PgConnection, drawn: list[CdcSync]
 ) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
+from atlas_dagster_tests.effort import how_many
 from atlas_dagster_tests.layers.support import chart, land, load, navigate
 from atlas_dagster_tests.properties.crowd import FIRST, batches, crowd
 from atlas_dagster_tests.properties.player import check_navigate, play, reset
@@ -28,7 +29,7 @@ def test_navigate_is_what_the_rules_say(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1000, 2500))
+@pytest.mark.parametrize("seed", range(1000, 1000 + how_many(300, 1500)))
 def test_navigate_is_what_the_rules_say_in_many_worlds(
     database: PgConnection, look_up: Callable[[bool], None], seed: int
 ) -> None:
@@ -39,7 +40,7 @@ def test_navigate_is_what_the_rules_say_in_many_worlds(
 @pytest.mark.slow
 @settings(
     deadline=None,
-    max_examples=500,
+    max_examples=how_many(100, 500),
     print_blob=True,
     derandomize="CI" in os.environ,
     report_multiple_bugs=False,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
+from atlas_dagster_tests.effort import how_many
 from atlas_dagster_tests.layers.support import (
     chart,
     land,
@@ -77,7 +78,7 @@ def test_navigate_follows_the_snapshots(
 
 @pytest.mark.slow
 @given(drawn=drawn_syncs, few=st.booleans())
-@settings(PROFILE, max_examples=300)
+@settings(PROFILE, max_examples=how_many(60, 300))
 def test_navigate_follows_the_snapshots_of_many_worlds(
     warehouse: PgConnection, look_up: Callable[[bool], None], drawn: list[SyncDrawn], few: bool
 ) -> None:

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 from atlas_dagster.json_limits import Number
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.quality.engine import run_checks
 from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.spec import (
@@ -39,7 +38,7 @@ STREAM = make_stream(
         "extra": {"type": "object"},
     }
 )
-CHART = chart_table(STREAM)
+CHART = STREAM.chart
 WHOLE = Scan(CHART)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from atlas_dagster.catalog import Stream
-from atlas_dagster.layers.chart import chart_table
 from atlas_dagster.quality.contract import load_contracts
 from atlas_dagster.quality.engine import run_checks
 from atlas_dagster.quality.queries import Scan
@@ -95,7 +94,7 @@ def outcomes(
     told = connection(USERS, COUNTRIES)
     contract = load_contracts(load_settings({}), told, rules("0 * * * *"))["users"]
     assert contract.mistakes == ()
-    found = run_checks(warehouse, Scan(chart_table(USERS)), contract.checks)
+    found = run_checks(warehouse, Scan(USERS.chart), contract.checks)
     return {outcome.check.name: outcome for outcome in found}
 
 

@@ -86,7 +86,7 @@ class TestReading:
     def test_no_file_changes_nothing(self, settings: Settings) -> None:
         told = connection(USERS, *SIBLINGS)
         without = load_contracts(settings, told, rules("0 * * * *"))["users"]
-        assert without == contract(settings, "# nothing\n")
+        assert without.checks == contract(settings, "# nothing\n").checks
         assert own(settings, "") == []
 
     def test_a_check_says_where_it_stands(self, settings: Settings) -> None:
@@ -313,6 +313,12 @@ class TestFilesOfNothing:
         path.write_text("")
         (error,) = stray_files(settings, self.STREAMS)
         assert str(error) == f"config/checks/{file}:1: {message}"
+
+    def test_streams_of_a_server_come_and_go(self, settings: Settings) -> None:
+        path = settings.checks_dir / "crm" / "gone.yml"
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+        assert stray_files(settings, {"crm": None}) == []
 
     def test_files_of_streams_and_other_files_are_let_be(self, settings: Settings) -> None:
         assert stray_files(settings, self.STREAMS) == []

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.warehouse import PgConnection
+from atlas_dagster_tests.conftest import server_directory
 from atlas_dagster_tests.webhook import bodies
 from atlas_dagster_tests.webhook.receiver import (
     COMMAND,
@@ -150,7 +150,7 @@ def test_a_sender_that_goes_away_disturbs_nobody(
 
 
 def test_while_postgresql_is_down_notices_are_refused_and_afterwards_kept(tmp_path: Path) -> None:
-    data_dir = Path(tempfile.mkdtemp(prefix="atlas-test-"))
+    data_dir = server_directory()
     try:
         url = embedded_postgres.start(data_dir)
         with running(tmp_path, url) as receiver:

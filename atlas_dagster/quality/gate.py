@@ -1,0 +1,69 @@
+"""Which days of a stream its gate holds back: those whose newest scan failed, or could not end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from atlas_dagster.quality.spec import Status
+from atlas_dagster.warehouse import PgConnection
+
+BLOCKING = (Status.FAIL, Status.ERROR)
+"""What keeps rows from navigate; a warning does not, and nor does what was not checked."""
+
+
+@dataclass(frozen=True)
+class HeldDay:
+    """A day that is held back, by which scan, and the checks that failed in it."""
+
+    day: date
+    scan_id: int
+    checks: tuple[str, ...]
+
+
+def held_days(
+    connection: PgConnection, table_name: str, days: tuple[date, date]
+) -> Sequence[HeldDay]:
+    """The days among some, both ends included, that the gate holds back, in order.
+
+    The newest scan of a day counts, be it of that day alone, of more days, or of all of chart. A
+    day that was never scanned is not held back.
+    """
+    rows = connection.execute(
+        _HELD_DAYS, {"table_name": table_name, "first": days[0], "last": days[1]}
+    ).fetchall()
+    return [HeldDay(day, int(scan_id), tuple(checks)) for day, scan_id, checks in rows]
+
+
+_HELD_DAYS = """
+with scope as (
+    select distinct on (scan.first_day, scan.last_day)
+        scan_id,
+        status,
+        greatest(scan.first_day, %(first)s::date) as first_day,
+        least(scan.last_day, %(last)s::date) as last_day
+    from pipeline.quality_score as scan
+    where table_name = %(table_name)s
+        and layer = 'chart'
+        and coalesce(scan.first_day <= %(last)s::date and scan.last_day >= %(first)s::date, true)
+    order by scan.first_day, scan.last_day, scan_id desc
+)
+select
+    day::date,
+    held.scan_id,
+    array(
+        select check_name
+        from pipeline.quality_result as result
+        where result.scan_id = held.scan_id and result.status in ('fail', 'error')
+        order by check_name
+    )
+from scope as held
+cross join lateral generate_series(held.first_day, held.last_day, interval '1 day') as day
+where held.status in ('fail', 'error')
+    and not exists (
+        select from scope as later
+        where later.scan_id > held.scan_id and day between later.first_day and later.last_day
+    )
+order by day
+"""
