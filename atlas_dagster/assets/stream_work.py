@@ -204,7 +204,7 @@ def _read(
     elif kind is dg.DagsterEventType.ASSET_MATERIALIZATION:
         told = event.step_materialization_data.materialization.metadata
         work.built.setdefault(layer, {}).update(told)
-    elif evaluation:
+    elif evaluation and evaluation.metadata.get("atlas/status") != _NOT_CHECKED:
         work.checks[layer, evaluation.check_name] = Evaluation(
             layer=layer,
             name=evaluation.check_name,
@@ -213,6 +213,9 @@ def _read(
             description=evaluation.description or "",
         )
 
+
+_NOT_CHECKED = dg.TextMetadataValue("not_checked")
+"""Of a check that had nothing to test: it has neither passed nor failed."""
 
 _STEP_ENDS = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE)
 

@@ -12,8 +12,10 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import httpx
+import msgspec
 
 from atlas_dagster.errors import ConfigError, QalitaError, QalitaUnavailableError
 from atlas_dagster.http_retries import DEFAULT_RETRIES, Retries, kind, retry_after
@@ -26,6 +28,7 @@ IDLE_SECONDS = 4.0  # servers close what is idle for 5: what they close as we se
 LEAST_SECONDS = 1.0  # what a request gets where the time is nearly up
 MOST_AT_ONCE = 8
 
+_BOUNDARY = "atlas-8d1f4c0a"  # JSON as it is sent has no line that could begin with it
 _PASSING = (408, 425, 429)
 _NOT_DONE = (425, 429)  # the server says that it did nothing
 
@@ -68,11 +71,16 @@ class QalitaHttp:
         self._token_lock = threading.Lock()
         self._ends_at: float | None = None
         self._before_write: Callable[[], None] | None = None
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": "atlas-dagster",
+        }
         self._client = httpx.Client(
             base_url=server.base_url,
             timeout=server.request_seconds,
             limits=httpx.Limits(max_connections=MOST_AT_ONCE, keepalive_expiry=IDLE_SECONDS),
-            headers={"Accept": "application/json", "User-Agent": "atlas-dagster"},
+            headers=self._headers,
             verify=_tls(server),
         )
 
@@ -166,18 +174,27 @@ class QalitaHttp:
 
     def _exchange(self, call: Call, token: str) -> httpx.Response:
         longest = self.server.upload_seconds if call.file else self.server.request_seconds
-        request = self._client.build_request(
-            call.method,
-            call.path,
-            params=call.params,
-            json=call.json,
-            data=call.form,
-            files={"file": (call.file[0], call.file[1], "application/json")} if call.file else None,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=self._bounded(longest),
+        seconds = self._bounded(longest)
+        kind, content = _encoded(call)
+        return self._client.send(
+            httpx.Request(
+                call.method,
+                self._url(call),
+                headers={
+                    **self._headers,
+                    "Authorization": f"Bearer {token}",
+                    **({"Content-Type": kind} if kind else {}),
+                },
+                content=content,
+                extensions={"timeout": httpx.Timeout(seconds).as_dict()},
+            )
         )
-        request.read()  # a form would be sent in 20 pieces, which costs a third of all the CPU
-        return self._client.send(request)
+
+    def _url(self, call: Call) -> httpx.URL:
+        base = self._client.base_url
+        query = f"?{urlencode(call.params)}" if call.params else ""
+        path = base.raw_path.rstrip(b"/") + f"{call.path}{query}".encode()
+        return base.copy_with(raw_path=path)
 
     def _accepted(self, call: Call, response: httpx.Response) -> httpx.Response:
         if response.is_success:
@@ -283,6 +300,26 @@ class QalitaHttp:
             reason = reason.replace(secret, "****") if secret else reason
         short = reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 1]}…"
         return f"QALITA answered {response.status_code} to {call}" + (f": {short}" if short else "")
+
+
+def _encoded(call: Call) -> tuple[str | None, bytes]:
+    """The body and its type, in one piece; httpx's own encoders take a tenth of all the CPU."""
+    if call.json is not None:
+        return "application/json", msgspec.json.encode(call.json)
+    if call.file is None:
+        return None, b""
+    name, content = call.file
+    parts = [
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+        for field, value in (call.form or {}).items()
+    ]
+    parts.append(
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        "Content-Type: application/json\r\n\r\n"
+    )
+    end = f"\r\n--{_BOUNDARY}--\r\n"
+    kind = f"multipart/form-data; boundary={_BOUNDARY}"
+    return kind, "".join(parts).encode() + content + end.encode()
 
 
 def request_id(response: httpx.Response) -> str | None:

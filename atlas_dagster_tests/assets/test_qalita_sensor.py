@@ -108,6 +108,8 @@ def test_a_run_is_a_job_of_its_sync_and_one_of_its_layers(publisher: Publisher) 
     assert metrics["explore_shop__users"]["row_count"] == "2"
     assert metrics["chart_shop__users"]["row_count"] == "2"
     assert metrics["navigate_shop__users"]["current_rows"] == "2"
+    assert float(metrics["chart_shop__users"]["quality_coverage"]) > 0
+    assert int(metrics["chart_shop__users"]["check_passed"]) > 1
     assert float(metrics["navigate_shop__users"]["freshness_hours"]) >= 0
     assert metrics["chart_shop__users.name"] == {"column_type": "varchar", "type": "Text"}
     tables = [

@@ -139,3 +139,34 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "qalita.json").write_bytes(b"\xff\xfe{}")
     with pytest.raises(ConfigError, match=r"qalita\.json: not valid UTF-8"):
         load_mapping(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "own"),
+    [
+        (["web_shop/orders_a"], True),
+        ([f"{CONNECTION_ID}/Orders (a)", "web_shop"], True),
+        (["web_shop"], False),
+        ([], False),
+    ],
+)
+def test_a_source_is_a_streams_own_where_its_entry_names_the_stream(
+    tmp_path: Path, keys: list[str], own: bool
+) -> None:
+    entries = dict.fromkeys(keys, IDS)
+    mapping = load(tmp_path, {"connection_map": entries, "default": IDS})
+    assert mapping.is_own(SUBJECT) is own
+
+
+def test_content_says_in_which_form_it_is_sent(tmp_path: Path) -> None:
+    assert not load(tmp_path, {"content": "packs"}).sends_adapter_form
+    assert load(tmp_path, {"content": "adapter"}).sends_adapter_form
+    with pytest.raises(ConfigError, match=r"qalita\.json:2: content: expected packs or adapter"):
+        load(tmp_path, {"content": "both"})
+
+
+def test_the_example_is_a_file_that_works(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "config" / "qalita.example.json"
+    mapping = load(tmp_path, example.read_text())
+    assert ids(mapping.route(Subject("x", "shop", "Shop", "a", "a"))) == (12, None, 4, None)
+    assert mapping.is_own(Subject("x", "crm", "CRM", "people", "people"))

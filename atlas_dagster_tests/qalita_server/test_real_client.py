@@ -6,6 +6,7 @@ It is installed into a venv of its own, and nothing of it stays.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -105,6 +106,18 @@ def test_a_pack_is_pushed_and_run_on_a_source_to_its_end(
         (row,) = ledger.rows(name)
         assert {key: row[key] for key in items[0]} == items[0]
     assert {"POST /api/v2/jobs/create", "PUT /api/v2/jobs/1"} <= set(qalita_server.lines())
+
+
+def test_our_own_pack_is_pushed_with_its_tiles(
+    qalita_server: QalitaDouble, command_line: CommandLine
+) -> None:
+    ours = Path(__file__).parents[2] / "qalita_pack"
+    shutil.copytree(ours, command_line.home / "qalita_pack")
+    command_line.run("worker", "login")
+    command_line.run("pack", "push", "-n", "qalita")
+    (pack,) = qalita_server.ledger.rows("packs")
+    assert json.loads(pack["config"]) == json.loads((ours / "pack_conf.json").read_text())
+    assert len(qalita_server.ledger.pack(pack)["versions"]) == 1
 
 
 def call(arguments: Sequence[str]) -> None:
