@@ -10,7 +10,7 @@ from atlas_dagster.quality.gate import held_days
 from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.score import score
 from atlas_dagster.quality.spec import MissingParameters, Outcome, Rule, Status
-from atlas_dagster.quality.store import save_scan
+from atlas_dagster.quality.store import save_scan, start_scan
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.quality.support import CHART, charted, check, days
 
@@ -80,6 +80,16 @@ def test_a_scan_of_all_of_chart_is_one_of_every_day(stream: PgConnection) -> Non
     scanned(stream, Status.ERROR)
     scanned(stream, Status.PASS, 2, 30)
     assert held(stream) == [1, 31]
+
+
+def test_a_scan_that_was_killed_holds_its_days_back_until_one_ends(stream: PgConnection) -> None:
+    scanned(stream, Status.PASS, 3)
+    started = start_scan(stream, Scan(CHART, days(3)), "run")
+    (day,) = held_days(stream, CHART.name, days(1, 5))
+    assert (day.day, day.checks) == (date(2024, 1, 3), ())
+    found = [Outcome(MISSING, Status.PASS)]
+    save_scan(stream, Scan(CHART, days(3)), found, score(found), "run", started=started)
+    assert held(stream) == []
 
 
 def test_checks_of_the_history_are_no_gate(stream: PgConnection) -> None:
