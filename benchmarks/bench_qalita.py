@@ -157,6 +157,8 @@ def measure_backlog(server: Server, materializations: int, ticks: int) -> None:
             tell(str(data.skip_message))
             if data.skip_message == "nothing new":
                 break
+            if "not reachable" in str(data.skip_message):
+                raise SystemExit("the platform's process has gone")
             costs.append(cost)
         with connect(server.url) as warehouse:
             delivered = count_states(warehouse).get("done", 0)
