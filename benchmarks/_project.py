@@ -19,13 +19,18 @@ from atlas_dagster.warehouse import PgConnection
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = 20
-_TYPES: tuple[Mapping[str, str], ...] = (
-    {"type": "string"},
-    {"type": "integer"},
-    {"type": "number"},
-    {"type": "boolean"},
-    {"type": "string", "format": "date-time", "airbyte_type": "timestamp_with_timezone"},
+_TYPES: tuple[Mapping[str, Any], ...] = (
+    {"type": ["null", "string"]},
+    {"type": ["null", "integer"]},
+    {"type": ["null", "number"]},
+    {"type": ["null", "boolean"]},
+    {
+        "type": ["null", "string"],
+        "format": "date-time",
+        "airbyte_type": "timestamp_with_timezone",
+    },
 )
+"""Fields that may be null, as those of most sources: each that may not has one check more."""
 
 
 def write_project(directory: Path, connections: Mapping[str, int]) -> Settings:

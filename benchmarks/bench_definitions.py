@@ -80,6 +80,7 @@ print(json.dumps({
     "payload": len(payload),
     "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     "assets": len(repository.asset_graph.materializable_asset_keys),
+    "checks": len(repository.asset_graph.asset_check_keys),
     "modules": sorted(
         {name.partition(".")[0] for name in set(sys.modules) - dagster_modules}
         - sys.stdlib_module_names
@@ -119,6 +120,7 @@ class Load:
     payload: int
     rss: int
     assets: int
+    checks: int
     modules: list[str]
     all: list[str]
 
@@ -187,6 +189,7 @@ def report(loads: dict[int, list[Load]]) -> None:
             [
                 f"{streams:,}",
                 f"{rounds[0].assets:,}",
+                f"{rounds[0].checks:,}",
                 f"{statistics.median(r.dagster for r in rounds):.2f}",
                 *(f"{statistics.median(r.steps[name] for r in rounds):.2f}" for name in steps),
                 at_most(total, CPU_TARGETS[streams]) if streams in CPU_TARGETS else f"{total:.2f}",
@@ -198,7 +201,16 @@ def report(loads: dict[int, list[Load]]) -> None:
     print_table(
         f"Loading definitions, {COLUMNS} columns a stream, {STREAMS_A_CONNECTION} streams a"
         f" connection, CPU seconds, {count} rounds, medians ({machine()})",
-        ["streams", "assets", "import dagster", *steps, "sum beyond it", "MB sent", "MB memory"],
+        [
+            "streams",
+            "assets",
+            "checks",
+            "import dagster",
+            *steps,
+            "sum beyond it",
+            "MB sent",
+            "MB memory",
+        ],
         rows,
     )
     last = list(loads.values())[-1][0]
