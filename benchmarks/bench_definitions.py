@@ -3,7 +3,8 @@
 Each measurement is a fresh interpreter that does what a code location does: import the module,
 build the repository and every job, and write the snapshot that goes to the webserver and daemon
 (as Dagster's code server does, without those of jobs, which it sends when they are asked for).
-A run worker is measured too: what it costs to have the job of its run.
+The peer is plain Dagster: as many assets, checks and jobs whose functions do nothing. A run worker
+is measured too: what it costs to have the job of its run.
 """
 
 from __future__ import annotations
@@ -136,6 +137,7 @@ def main() -> None:
     compile_bytecode()
     sizes, rounds = ([100], 1) if options.quick else ([10, 100, 1000, 5000], 3)
     loads: dict[int, list[Load]] = {streams: [] for streams in sizes}
+    plain: dict[int, list[float]] = {streams: [] for streams in sizes}
     workers: dict[int, dict[str, list[float]]] = {
         streams: {run: [] for run in RUNS} for streams in sizes
     }
@@ -147,10 +149,12 @@ def main() -> None:
             tell(f"round {number + 1}")
             for streams in sizes:
                 project = directory / str(streams)
-                loads[streams].append(load(project))
+                loaded = load(project)
+                loads[streams].append(loaded)
+                plain[streams].append(load_plain(streams, loaded.checks // streams))
                 for run in RUNS:
                     workers[streams][run].append(float(interpret(project, WORKER, run)))
-    report(loads)
+    report(loads, plain)
     report_workers(workers)
 
 
@@ -163,6 +167,16 @@ def connections_of(streams: int) -> dict[str, int]:
 
 def load(project: Path) -> Load:
     return Load(**json.loads(interpret(project, LOAD)))
+
+
+def load_plain(streams: int, checks: int) -> float:
+    """CPU seconds of the peer, with so many checks a stream."""
+    program = Path(__file__).parent / "_plain_definitions.py"
+    arguments = [str(number) for number in (streams, STREAMS_A_CONNECTION, checks)]
+    done = subprocess.run(
+        [sys.executable, str(program), *arguments], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
 
 
 def interpret(project: Path, *program: str) -> str:
@@ -180,7 +194,7 @@ def interpret(project: Path, *program: str) -> str:
     return done.stdout
 
 
-def report(loads: dict[int, list[Load]]) -> None:
+def report(loads: dict[int, list[Load]], plain: dict[int, list[float]]) -> None:
     steps = list(next(iter(loads.values()))[0].steps)
     rows: list[list[str]] = []
     for streams, rounds in loads.items():
@@ -193,6 +207,7 @@ def report(loads: dict[int, list[Load]]) -> None:
                 f"{statistics.median(r.dagster for r in rounds):.2f}",
                 *(f"{statistics.median(r.steps[name] for r in rounds):.2f}" for name in steps),
                 at_most(total, CPU_TARGETS[streams]) if streams in CPU_TARGETS else f"{total:.2f}",
+                f"{total / statistics.median(plain[streams]):.2f}",
                 f"{rounds[0].payload / 1e6:.1f}",
                 f"{max(r.rss for r in rounds) / 1024:.0f}",
             ]
@@ -208,6 +223,7 @@ def report(loads: dict[int, list[Load]]) -> None:
             "import dagster",
             *steps,
             "sum beyond it",
+            "of plain Dagster",
             "MB sent",
             "MB memory",
         ],
