@@ -97,7 +97,7 @@ class PhoneDetector:
             yield from self._batch(batch, list(map(self._split, batch, beyond)))
 
     def _batch(self, texts: Sequence[str], several: list[list[_Run] | None]) -> list[Outcome]:
-        """The scores of values; parts of one matter only where all of it is no number."""
+        """The scores of values; parts of one matter only where no number covers it."""
         self._learn(
             group
             for runs in several
@@ -108,13 +108,13 @@ class PhoneDetector:
         left = {
             place: runs[0].groups
             for place, runs in enumerate(several)
-            if runs and outcomes[place] is None and runs[0].around is None and runs[0].groups.parts
+            if runs and outcomes[place] is not self._covered and _has_parts(runs[0])
         }
         self._learn(group for groups in left.values() for group in groups.full + groups.parts)
         for place, groups in left.items():
-            mask = self._mask(groups.parts) & ~self._mask(groups.full)
-            if self._ask(texts[place], mask):
-                outcomes[place] = self._found
+            # With an extension behind it, a part may cover the whole value too.
+            mask = self._mask(groups.full + groups.parts)
+            outcomes[place] = self._whole(texts[place], mask, groups.abroad)
         return outcomes
 
     def _learn(self, groups: Iterable[str]) -> None:
@@ -264,6 +264,10 @@ class PhoneDetector:
             after = ":00"
         run = text[start:end]
         return f"{_LETTERS.get(before, before)}{run}{_LETTERS.get(after, after)}"
+
+
+def _has_parts(run: _Run) -> bool:
+    return run.around is None and bool(run.groups.parts)
 
 
 def phone_detector(recognizer: Any) -> Detector:

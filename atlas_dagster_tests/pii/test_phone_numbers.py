@@ -26,6 +26,15 @@ def test_what_stands_beside_a_number_decides_as_it_does_for_presidio(
         assert found.entities == plain_findings(analyzer, values, []), number
 
 
+@pytest.mark.parametrize(
+    "number",
+    ["12345 - 332-445-x1234", "541-754-3010-x12", "541-754-3010 ~ 1234", "3010 541-754-~12"],
+)
+def test_a_part_with_an_extension_behind_it_covers_a_value(analyzer: Analyzer, number: str) -> None:
+    found = Scanner(analyzer).scan(("field",), [chunk({number: 1})], [])
+    assert found.entities == plain_findings(analyzer, {number: 1}, [])
+
+
 def test_a_number_at_a_letter_is_no_candidate_and_its_free_parts_are() -> None:
     (detector,) = [
         one for one in load_analyzer(Path("no")).detectors if isinstance(one, PhoneDetector)
