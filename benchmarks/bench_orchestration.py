@@ -51,7 +51,8 @@ RECORDS = 100
 PROCESSES = """
 import dagster as dg
 
-from atlas_dagster import definitions
+from atlas_dagster.defs.connections import define_connections
+from atlas_dagster.defs.project import read_project
 
 PRELOAD = [
     "atlas_dagster.definitions",
@@ -62,17 +63,24 @@ PRELOAD = [
     "dagster._core.storage.fs_io_manager",
 ]
 
-defs = dg.Definitions(
-    assets=definitions.defs.assets,
-    jobs=definitions.defs.jobs,
-    resources=definitions.defs.resources,
-    executor=dg.multiprocess_executor.configured(
-        {
-            "max_concurrent": 2,
-            "start_method": {"forkserver": {"preload_modules": PRELOAD}},
-        }
-    ),
-)
+def define():
+    project = read_project()
+    everything = define_connections(project, list(project.connections))
+    return dg.Definitions(
+        assets=everything.assets,
+        asset_checks=everything.asset_checks,
+        jobs=everything.jobs,
+        resources=everything.resources,
+        executor=dg.multiprocess_executor.configured(
+            {
+                "max_concurrent": 2,
+                "start_method": {"forkserver": {"preload_modules": PRELOAD}},
+            }
+        ),
+    )
+
+
+defs = define()
 """
 
 VALUES: Mapping[ColumnType, str] = {
@@ -238,8 +246,8 @@ def report(runs: Mapping[str, Sequence[Run]], streams: int) -> None:
     costs = {executor: median_cost([run.cost for run in done]) for executor, done in runs.items()}
     count = len(next(iter(runs.values())))
     print_table(
-        f"{CONNECTION}_layers: {streams} streams, 3 steps each, {RECORDS} new records each,"
-        f" {count} rounds (forkserver: one), medians ({machine()})",
+        f"{CONNECTION}_layers: {streams} streams, layers, scan and checks, {RECORDS} new records"
+        f" each, {count} rounds (forkserver: one), medians ({machine()})",
         ["executor", "wall s", "CPU s", "server CPU s", "wall s a stream", "CPU s a stream"],
         [
             [
