@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from atlas_dagster.airbyte.http import Json
 from atlas_dagster.errors import AirbyteError
+
+if TYPE_CHECKING:
+    from atlas_dagster.airbyte.http import Json
 
 ENDED = ("succeeded", "failed", "cancelled")
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from atlas_dagster.errors import QalitaError, QalitaUnavailableError
-from atlas_dagster.qalita.client import QalitaApi
 from atlas_dagster.qalita.content import MARKER, Content, Json, Kind, identity
 from atlas_dagster.qalita.objects import Job, JobStatus, Target, as_time, is_id
 from atlas_dagster.qalita.targets import Destination
+
+if TYPE_CHECKING:
+    from atlas_dagster.qalita.client import QalitaApi
 
 _CONFLICT = 409
 _NO_SUCH_LIST = (404, 405)

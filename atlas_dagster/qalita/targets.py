@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from atlas_dagster.errors import ConfigError
-from atlas_dagster.qalita.client import QalitaApi
 from atlas_dagster.qalita.mapping import QalitaMapping, Route, Subject
 from atlas_dagster.qalita.objects import Pack, Source, Target, newest
+
+if TYPE_CHECKING:
+    from atlas_dagster.qalita.client import QalitaApi
 
 
 @dataclass(frozen=True)

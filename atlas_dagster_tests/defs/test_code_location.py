@@ -27,7 +27,7 @@ def refuse(*arguments):
 socket.socket.connect = refuse
 from atlas_dagster.definitions import defs
 jobs = sorted(job.name for job in defs.get_all_jobs())
-heavy = {"pandas", "presidio_analyzer", "spacy", "soda_core", "polars", "numpy"}
+heavy = {"pandas", "presidio_analyzer", "spacy", "soda_core", "polars", "numpy", "httpx"}
 print(json.dumps({"jobs": jobs, "heavy": sorted(heavy & set(sys.modules))}))
 """
 
