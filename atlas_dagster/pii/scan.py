@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from atlas_dagster.collector import collector_paused
 from atlas_dagster.pii.detectors import Failure, Outcome, Score
 from atlas_dagster.pii.findings import (
     EntityFinding,
@@ -110,7 +109,7 @@ class Scanner:
         """
         scan = _Scan(FinalScores(context))
         for chunk in chunks:
-            with _collector_paused():
+            with collector_paused():  # among all that Presidio keeps, to look for cycles takes long
                 self._scan_chunk(chunk, scan)
         return scan.findings(path)
 
@@ -152,18 +151,6 @@ class Scanner:
                 if len(tally.samples) == SAMPLES:
                     break
                 tally.samples[self._mask(values[place], entity)] = None
-
-
-@contextmanager
-def _collector_paused() -> Generator[None]:
-    """Values make many objects and no cycles, and to look for some among Presidio's takes long."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _outcomes(candidates: Candidates) -> Iterator[tuple[int, Outcome]]:
