@@ -10,6 +10,7 @@ from atlas_dagster.layers.stream_columns import registered_stream
 from atlas_dagster.pii_rules import Action
 from atlas_dagster.quality.contract import Contract, load_contract
 from atlas_dagster.quality.policed import PolicedChecks, police_checks
+from atlas_dagster.quality.spec import ReferenceParameters
 from atlas_dagster.rules import AtlasRules
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection
@@ -40,9 +41,15 @@ def charted_contract(
     """
     charted = registered_stream(warehouse, stream)
     contract = load_contract(settings, connection, rules, charted)
+    referenced = {
+        check.parameters.table
+        for check in contract.checks
+        if isinstance(check.parameters, ReferenceParameters)
+    }
     others = {
         other.table_name: _by_column(other, charted_policy(warehouse, other.chart))
         for other in connection.streams
+        if other.chart in referenced
     }
     actions = _actions(charted_policy(warehouse, stream.chart))
     policed = police_checks(charted, contract.checks, actions, others)
