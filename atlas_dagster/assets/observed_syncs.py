@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -102,19 +103,16 @@ def build_observed_syncs_sensor(
 
 def impatient_api(server: AirbyteServer | None) -> Callable[[], AirbyteApi]:
     """A client for ticks, made when it is asked for and kept: it has a pool, and a token."""
-    kept: list[AirbyteApi] = []
 
+    @cache
     def ask() -> AirbyteApi:
         from atlas_dagster.airbyte.http import AirbyteHttp
         from atlas_dagster.airbyte.observe import IMPATIENT
         from atlas_dagster.airbyte.server import AirbyteApi
 
-        if not kept:
-            assert server
-            seconds = min(server.request_seconds, REQUEST_SECONDS)
-            http = AirbyteHttp(replace(server, request_seconds=seconds), IMPATIENT)
-            kept.append(AirbyteApi(http))
-        return kept[0]
+        assert server
+        seconds = min(server.request_seconds, REQUEST_SECONDS)
+        return AirbyteApi(AirbyteHttp(replace(server, request_seconds=seconds), IMPATIENT))
 
     return ask
 

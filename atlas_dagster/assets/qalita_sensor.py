@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -114,17 +115,15 @@ def build_qalita_sensor(
 
 def kept_api(server: QalitaServer | None) -> Callable[[], QalitaApi]:
     """A client for ticks, made when it is asked for and kept: it has a pool, and a token."""
-    kept: list[QalitaApi] = []
 
+    @cache
     def ask() -> QalitaApi:
         from atlas_dagster.http_retries import Retries
         from atlas_dagster.qalita.client import QalitaApi
         from atlas_dagster.qalita.http import QalitaHttp
 
-        if not kept:
-            assert server
-            kept.append(QalitaApi(QalitaHttp(server, Retries(most=2))))
-        return kept[0]
+        assert server
+        return QalitaApi(QalitaHttp(server, Retries(most=2)))
 
     return ask
 
