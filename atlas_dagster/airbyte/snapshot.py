@@ -195,7 +195,11 @@ def problems(snapshot: Snapshot | SnapshotIndex) -> list[str]:
 
 def served_slugs(settings: Settings) -> list[str] | None:
     """The slugs of the server's connections; None where a server is set that has told none yet."""
-    snapshot = load_snapshot(settings)
+    return known_slugs(settings, load_snapshot(settings))
+
+
+def known_slugs(settings: Settings, snapshot: Snapshot | None) -> list[str] | None:
+    """The same of a snapshot that has been read."""
     if snapshot is None:
         return None if settings.airbyte else []
     return [stored.slug for stored in snapshot.connections]

@@ -25,7 +25,7 @@ def build_airbyte_server(
     if settings.airbyte is None:
         sensor = build_adapter_syncs_sensor(settings, list(project.connections))
         return dg.Definitions(sensors=[sensor])
-    snapshot = project.workspace.server_snapshot()
+    snapshot = project.snapshot
     return dg.Definitions(
         assets=[build_workspace_asset(settings.airbyte.workspace_id, snapshot)],
         sensors=[

@@ -43,9 +43,9 @@ def build_connection(project: Project, slug: str) -> BuiltConnection:
     Dagster searches all assets that it is given for those of a job, which adds up over many.
     """
     assets, checks = _connection_assets(project, slug), build_connection_checks(project, slug)
-    repository = _define(project, [slug], assets, checks).get_repository_def()
-    names = [job.name for job in define_connection_jobs(project.connections[slug])]
-    return BuiltConnection(assets, checks, {name: repository.get_job(name) for name in names})
+    defined = _define(project, [slug], assets, checks)
+    names = [job.name for job in defined.jobs or ()]
+    return BuiltConnection(assets, checks, {name: defined.resolve_job_def(name) for name in names})
 
 
 def _define(

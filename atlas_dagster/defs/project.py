@@ -9,8 +9,16 @@ from typing import Any
 
 import dagster as dg
 
-from atlas_dagster.airbyte.snapshot import ServerConnection, served_slugs
+from atlas_dagster.airbyte.snapshot import (
+    ServerConnection,
+    Snapshot,
+    known_slugs,
+    load_snapshot,
+    server_connections,
+)
 from atlas_dagster.airbyte.workspace import AtlasAirbyteWorkspace, build_workspace
+from atlas_dagster.assets.jobs import sync_job_name
+from atlas_dagster.assets.layer_runs import layers_job_name
 from atlas_dagster.assets.served import build_server_specs
 from atlas_dagster.catalog import Connection
 from atlas_dagster.defs.resources import build_resources
@@ -21,12 +29,16 @@ from atlas_dagster.settings import Settings, load_settings
 
 @dataclass(frozen=True)
 class Project:
-    """Settings, rules and connections, by slug; ``served`` are those of an Airbyte server."""
+    """Settings, rules and connections, by slug; ``served`` are those of an Airbyte server.
+
+    ``snapshot`` is the server's catalog as last fetched, None where there is none.
+    """
 
     settings: Settings
     rules: AtlasRules
     workspace: AtlasAirbyteWorkspace
     connections: Mapping[str, Connection]
+    snapshot: Snapshot | None
     served: Mapping[str, ServerConnection]
     resources: Mapping[str, Any]
 
@@ -44,9 +56,11 @@ def read_project() -> Project:
     connections would share a name.
     """
     settings = load_settings()
-    rules = load_rules(settings, served_slugs(settings))
+    snapshot = load_snapshot(settings)
+    rules = load_rules(settings, known_slugs(settings, snapshot))
     workspace = build_workspace(settings)
-    served = [found for found in workspace.server_connections() if found.connection.streams]
+    told = server_connections(snapshot) if snapshot else []
+    served = [found for found in told if found.connection.streams]
     connections = [*workspace.connections(), *(found.connection for found in served)]
     _refuse_shared_names(connections)
     return Project(
@@ -54,6 +68,7 @@ def read_project() -> Project:
         rules,
         workspace,
         {connection.slug: connection for connection in connections},
+        snapshot,
         {found.connection.slug: found for found in served},
         build_resources(workspace),
     )
@@ -68,7 +83,7 @@ def _refuse_shared_names(connections: Sequence[Connection]) -> None:
                 f"connection {slug}: the Airbyte server has one that is called so; rename the"
                 " embedded one"
             )
-        for name in (f"{slug}_sync", f"{slug}_layers", f"sync_{slug}"):
+        for name in (sync_job_name(slug), layers_job_name(slug), f"sync_{slug}"):
             if name in slugs:
                 raise ConfigError(
                     f"connections {slug} and {name}: both would have a job or a step called"

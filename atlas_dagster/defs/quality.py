@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import dagster as dg
 
-from atlas_dagster.airbyte.snapshot import served_slugs
+from atlas_dagster.airbyte.snapshot import known_slugs
 from atlas_dagster.assets.quality import build_quality_checks
 from atlas_dagster.defs.project import Project
 from atlas_dagster.quality.contract import load_contracts
@@ -32,7 +32,7 @@ def build_connection_checks(project: Project, slug: str) -> list[dg.AssetChecksD
 
 def refuse_stray_files(project: Project) -> None:
     """Raise ConfigError, naming the file, of the first under ``config/checks`` of no stream."""
-    served = served_slugs(project.settings)
+    served = known_slugs(project.settings, project.snapshot)
     if served is None:  # whose connections the files are about is not known yet
         return
     streams: dict[str, Collection[str] | None] = {
