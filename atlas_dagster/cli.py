@@ -13,6 +13,7 @@ from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.cli_checks import checks
+from atlas_dagster.cli_doctor import doctor
 from atlas_dagster.cli_pii import pii
 from atlas_dagster.cli_qalita import qalita
 from atlas_dagster.cli_refresh import refresh, refresh_if_set
@@ -75,6 +76,7 @@ def demo() -> None:
     run_demo(load_settings())
 
 
+atlas.add_command(doctor)
 atlas.add_command(checks)
 atlas.add_command(refresh)
 atlas.add_command(state)
