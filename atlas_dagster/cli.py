@@ -18,6 +18,7 @@ from atlas_dagster.cli_pii import pii
 from atlas_dagster.cli_qalita import qalita
 from atlas_dagster.cli_refresh import refresh, refresh_if_set
 from atlas_dagster.cli_retention import retention
+from atlas_dagster.cli_roles import roles
 from atlas_dagster.cli_snapshot import snapshot
 from atlas_dagster.cli_state import state
 from atlas_dagster.cli_subject import subject
@@ -77,6 +78,7 @@ def demo() -> None:
 
 
 atlas.add_command(doctor)
+atlas.add_command(roles)
 atlas.add_command(checks)
 atlas.add_command(refresh)
 atlas.add_command(state)

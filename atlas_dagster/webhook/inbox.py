@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 
+from atlas_dagster.warehouse import acting_role
 from atlas_dagster.webhook.payload import Notice
 
 AsyncPgConnection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -27,13 +28,15 @@ class Refusals:
 
 async def open_inbox(url: str) -> AsyncPgConnection:
     """Connect to the warehouse, each statement a transaction; raises psycopg.OperationalError."""
-    return await psycopg.AsyncConnection.connect(
+    connection = await psycopg.AsyncConnection.connect(
         url,
         autocommit=True,
         application_name="atlas webhook",
         connect_timeout=CONNECT_SECONDS,
         options="-c timezone=UTC -c client_min_messages=warning",
     )
+    await connection.execute(acting_role(connection.info.server_version))
+    return connection
 
 
 async def keep(connection: AsyncPgConnection, notices: Sequence[Notice]) -> None:
