@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 from atlas_dagster import embedded_postgres
 from atlas_dagster.cli_checks import checks
 from atlas_dagster.cli_doctor import doctor
+from atlas_dagster.cli_metrics import metrics
 from atlas_dagster.cli_pii import pii
 from atlas_dagster.cli_qalita import qalita
 from atlas_dagster.cli_refresh import refresh, refresh_if_set
@@ -87,6 +88,7 @@ atlas.add_command(retention)
 atlas.add_command(pii)
 atlas.add_command(subject)
 atlas.add_command(webhook)
+atlas.add_command(metrics)
 atlas.add_command(qalita)
 
 

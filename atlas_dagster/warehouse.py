@@ -23,9 +23,12 @@ PgConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 OLDEST_SERVER = 150000
 
 
-def connect(url: str, *, application: str = "atlas", autocommit: bool = True) -> PgConnection:
+def connect(
+    url: str, *, application: str = "atlas", autocommit: bool = True, seconds: int | None = None
+) -> PgConnection:
     """Open a connection in UTC; raises WarehouseError naming the server that did not answer.
 
+    ``seconds`` is how long it may take; None: as long as the system lets it.
     It acts as the role of `acting_role`. Without JIT: compiling what the layers compute takes
     longer than it saves, for a day and for a first load.
     """
@@ -34,6 +37,7 @@ def connect(url: str, *, application: str = "atlas", autocommit: bool = True) ->
             url,
             autocommit=True,
             application_name=application,
+            connect_timeout=seconds,
             options="-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
             " -c client_min_messages=warning -c jit=off",
         )

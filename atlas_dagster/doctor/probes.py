@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from atlas_dagster.errors import AtlasError
+from atlas_dagster.logs import exception_place
 
 
 class Verdict(str, Enum):
@@ -81,15 +82,7 @@ def _look(probe: Probe, found: SimpleQueue[Finding | None]) -> None:
     except AtlasError as error:
         found.put(wrong(probe.what, str(error)))
     except Exception as error:  # noqa: BLE001 - the fault is ours, and the other probes go on
-        found.put(wrong(probe.what, f"the probe failed: {_place(error)}"))
+        place = exception_place((type(error), error, error.__traceback__))
+        found.put(wrong(probe.what, f"the probe failed: {place}"))
     finally:
         found.put(None)
-
-
-def _place(error: Exception) -> str:
-    """An exception by type and place: its text may hold what is secret."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{place}"
