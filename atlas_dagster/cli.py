@@ -110,6 +110,12 @@ def url() -> None:
 
 
 @postgres.command()
+def programs() -> None:
+    """Print the directory of its programs: psql, pg_dump, pg_restore and others."""
+    click.echo(str(embedded_postgres.binaries()))
+
+
+@postgres.command()
 def stop() -> None:
     """Stop it, after what it holds is safe on disk."""
     stopped = embedded_postgres.stop(load_settings().data_dir)

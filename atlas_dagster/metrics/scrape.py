@@ -138,7 +138,7 @@ def _quality(connection: PgConnection) -> Iterator[Metric]:
     yield from _gauges(
         _rows(connection, queries.HELD_DAYS),
         _STREAM,
-        {"atlas_gate_held_days": "Days that the gate holds back from navigate"},
+        {"atlas_gate_held_partitions": "Partitions (days) that the gate holds back from navigate"},
     )
     yield from _gauges(
         _rows(connection, queries.PERSONAL_FIELDS),

@@ -125,7 +125,7 @@ def test_every_number_is_what_the_tables_say(filled: PgConnection, warehouse_url
         "atlas_quality_score": {users: 80},
         "atlas_quality_checks_failed": {users: 2},
         "atlas_quality_checks_warned": {users: 1},
-        "atlas_gate_held_days": {users: 2},
+        "atlas_gate_held_partitions": {users: 2},
         "atlas_personal_data_fields": {users: 1},
         "atlas_qalita_deliveries": {("open",): 1, ("in_doubt",): 0, ("parked",): 1},
         "atlas_qalita_oldest_delivery_timestamp_seconds": {(): seconds("2026-01-01T00:00:00")},
@@ -171,7 +171,7 @@ def test_held_days_are_those_of_the_gate(warehouse: PgConnection, warehouse_url:
             )
         for _ in range(chance.randrange(9)):
             scan(warehouse, table, chance, days)
-    found = scrape(warehouse_url)["atlas_gate_held_days"]
+    found = scrape(warehouse_url)["atlas_gate_held_partitions"]
     expected = {
         ("shop", f"s{n}"): len(held_days(warehouse, f"shop__s{n}", (days[0], days[-1])))
         for n in range(12)
