@@ -14,6 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.logs import log_format
 
 CLOUD_REST_URL = "https://api.airbyte.com/v1"
 SHORTEST_SECRET = 16  # characters
@@ -108,6 +109,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises ConfigError naming the variable that is wrong.
     """
     env = os.environ if environ is None else environ
+    log_format(env)  # a mistake in it is told where all others are
     project_dir = _path(env, "ATLAS_PROJECT_DIR", Path.cwd(), Path.cwd())
     return Settings(
         config_dir=_path(env, "ATLAS_CONFIG_DIR", project_dir / "config", project_dir),
