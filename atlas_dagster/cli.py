@@ -13,10 +13,13 @@ from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.cli_checks import checks
+from atlas_dagster.cli_doctor import doctor
+from atlas_dagster.cli_metrics import metrics
 from atlas_dagster.cli_pii import pii
 from atlas_dagster.cli_qalita import qalita
 from atlas_dagster.cli_refresh import refresh, refresh_if_set
 from atlas_dagster.cli_retention import retention
+from atlas_dagster.cli_roles import roles
 from atlas_dagster.cli_snapshot import snapshot
 from atlas_dagster.cli_state import state
 from atlas_dagster.cli_subject import subject
@@ -75,6 +78,8 @@ def demo() -> None:
     run_demo(load_settings())
 
 
+atlas.add_command(doctor)
+atlas.add_command(roles)
 atlas.add_command(checks)
 atlas.add_command(refresh)
 atlas.add_command(state)
@@ -83,6 +88,7 @@ atlas.add_command(retention)
 atlas.add_command(pii)
 atlas.add_command(subject)
 atlas.add_command(webhook)
+atlas.add_command(metrics)
 atlas.add_command(qalita)
 
 
@@ -101,6 +107,12 @@ def start() -> None:
 def url() -> None:
     """Print its URL, for psql and other clients; starts it, unless it runs."""
     click.echo(embedded_postgres.start(_embedded_settings().data_dir))
+
+
+@postgres.command()
+def programs() -> None:
+    """Print the directory of its programs: psql, pg_dump, pg_restore and others."""
+    click.echo(str(embedded_postgres.binaries()))
 
 
 @postgres.command()

@@ -41,7 +41,7 @@ def doctor() -> None:
     api = QalitaApi(QalitaHttp(server, Retries(most=1)))
     is_well = True
     try:
-        for finding in examine(api, mapping, _streams(settings)):
+        for finding in examine(api, mapping, defined_streams(settings)):
             is_well = is_well and finding.is_well
             verdict = "ok" if finding.is_well else "WRONG"
             click.echo(f"{finding.what:<8} {verdict:<6} {finding.text}")
@@ -129,7 +129,7 @@ def _reason(reason: str, request_id: str | None) -> str:
     return f"{reason} (request {request_id})" if request_id else reason
 
 
-def _streams(settings: Settings) -> list[Subject]:
+def defined_streams(settings: Settings) -> list[Subject]:
     """The streams that are defined, embedded and of an Airbyte server."""
     from atlas_dagster.airbyte.workspace import build_workspace
 

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 from atlas_dagster.errors import ConfigError
 
 CLOUD_REST_URL = "https://api.airbyte.com/v1"
@@ -272,6 +275,13 @@ def _postgres_url(env: Mapping[str, str], name: str) -> str | None:
         return None
     if not value.startswith(("postgresql://", "postgres://")):
         raise ConfigError(f"{name}: expected a URL that starts with postgresql://")
+    try:
+        conninfo_to_dict(value)
+    except psycopg.ProgrammingError:  # its text may hold a part of the password
+        raise ConfigError(
+            f"{name}: not a URL that PostgreSQL's clients can read; what is special in a user or a"
+            " password is written as %40, %2F and so on"
+        ) from None
     return value
 
 
