@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any, TypeAlias, cast
 
@@ -22,6 +22,11 @@ PgConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 OLDEST_SERVER = 150000
 
+_OPTIONS = (
+    "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+    " -c client_min_messages=warning -c jit=off"
+)
+
 
 def connect(
     url: str, *, application: str = "atlas", autocommit: bool = True, seconds: int | None = None
@@ -30,32 +35,43 @@ def connect(
 
     ``seconds`` is how long it may take; None: as long as the system lets it.
     It acts as the role of `acting_role`. Without JIT: compiling what the layers compute takes
-    longer than it saves, for a day and for a first load.
+    longer than it saves, for a day and for a first load. A pooler between may hand out another
+    session to each transaction, so that only what it hands on with the client is set there: the
+    time zone and how dates are written.
     """
     try:
-        connection = psycopg.connect(
-            url,
-            autocommit=True,
-            application_name=application,
-            connect_timeout=seconds,
-            options="-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
-            " -c client_min_messages=warning -c jit=off",
-        )
+        connection = _open(url, application, seconds)
+        pooled = is_pooled(connection)
+        if pooled:
+            connection.prepare_threshold = None
+            connection.execute("set timezone = 'UTC'")
+            connection.execute("set datestyle = 'ISO'")
     except psycopg.OperationalError as error:
         raise WarehouseError(f"PostgreSQL is not reachable: {_first_line(error)}") from error
     if connection.info.server_version < OLDEST_SERVER:
         connection.close()
         raise WarehouseError("PostgreSQL 15 or newer is needed")
-    connection.execute(acting_role(connection.info.server_version))
+    if not pooled:
+        connection.execute(acting_role(connection.info.server_version))
     connection.autocommit = autocommit
     return connection
+
+
+def is_pooled(connection: PgConnection) -> bool:
+    """Whether a pooler stands between: it tells its clients of a process that the server has not.
+
+    Source: PgBouncer hands out cancel keys of its own, https://www.pgbouncer.org/features.html.
+    """
+    row = connection.execute("select pg_backend_pid()").fetchone()
+    return row is None or row[0] != connection.info.backend_pid
 
 
 def acting_role(server_version: int) -> sql.Composed:
     """SQL: let a session act as the role that owns our schemas, where it is one for a group.
 
     What the members of the group make then belongs to the group, as what they find does: each can
-    go on with the work of another. Nothing happens where the login is no member of it.
+    go on with the work of another. Nothing happens where the login is no member of it. Where a
+    pooler shares sessions it is not asked for: ``alter role <login> set role`` does the same.
     """
     return sql.SQL(
         """
@@ -75,6 +91,46 @@ def resolve_url(settings: Settings) -> str:
     Raises WarehouseError where it does not start.
     """
     return settings.warehouse_url or embedded_postgres.start(settings.data_dir)
+
+
+def resolve_session_url(settings: Settings) -> str:
+    """The URL for what outlasts a transaction: locks, a session's tables and settings.
+
+    Raises WarehouseError where there is none but that of a pooler, which would hand what belongs to
+    one session to others.
+    """
+    if settings.warehouse_session_url:
+        return settings.warehouse_session_url
+    if settings.warehouse_url:
+        _check_session(settings.warehouse_url)
+    return resolve_url(settings)
+
+
+@cache
+def _check_session(url: str) -> None:
+    with connect(url) as connection:
+        if is_pooled(connection):
+            raise WarehouseError(
+                "ATLAS_WAREHOUSE_URL is a pooler's, and this needs a session: name the server"
+                " itself, or a pool that hands out sessions, in ATLAS_WAREHOUSE_SESSION_URL"
+            )
+
+
+def _open(url: str, application: str, seconds: int | None) -> PgConnection:
+    """Open a connection that commits by itself; a pooler that takes no options gets none."""
+    opened = partial(
+        psycopg.connect,
+        url,
+        autocommit=True,
+        application_name=application,
+        connect_timeout=seconds,
+    )
+    try:
+        return opened(options=_OPTIONS)
+    except psycopg.OperationalError as error:
+        if "unsupported startup parameter" not in str(error):
+            raise
+        return opened()
 
 
 def migrate(connection: PgConnection) -> list[str]:
