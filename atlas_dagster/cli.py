@@ -25,6 +25,7 @@ from atlas_dagster.cli_state import state
 from atlas_dagster.cli_subject import subject
 from atlas_dagster.cli_webhook import webhook
 from atlas_dagster.errors import AtlasError, ConfigError
+from atlas_dagster.logs import log_format
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import connect, migrate, resolve_url
 
@@ -61,7 +62,7 @@ def dev(arguments: tuple[str, ...]) -> None:
     with connect(resolve_url(settings)) as connection:
         migrate(connection)
     refresh_if_set(settings)
-    command = [sys.executable, "-m", "dagster", "dev", *arguments]
+    command = [sys.executable, "-m", "dagster", "dev", *_log_options(arguments), *arguments]
     environment = {
         "DAGSTER_HOME": str(project),
         "ATLAS_DAGSTER_WEBSERVER_URL": _webserver_url(arguments),
@@ -129,6 +130,12 @@ def status() -> None:
         click.echo("PostgreSQL is not running")
         sys.exit(NOT_RUNNING_EXIT_CODE)
     click.echo("PostgreSQL is running")
+
+
+def _log_options(arguments: Sequence[str]) -> list[str]:
+    """Dagster's own option for lines of JSON, unless the arguments name a format."""
+    named = any(argument.partition("=")[0] == "--log-format" for argument in arguments)
+    return ["--log-format", "json"] if log_format() == "json" and not named else []
 
 
 def _webserver_url(arguments: Sequence[str]) -> str:

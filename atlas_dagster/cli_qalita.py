@@ -92,8 +92,10 @@ def replay(ids: tuple[int, ...]) -> None:
 @click.option("--clear", is_flag=True, help="Forget what arrived before.")
 def sandbox(*, port: int, clear: bool) -> None:
     """A QALITA of your own, stored in the warehouse, until it is stopped; for trying things out."""
+    from atlas_dagster.logs import configure_logging
     from atlas_dagster.qalita.sandbox import app
 
+    configure_logging()
     database_url = resolve_session_url(load_settings())
     with connect(database_url, application="atlas qalita") as warehouse:
         migrate(warehouse)

@@ -14,6 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.logs import log_format
 
 CLOUD_REST_URL = "https://api.airbyte.com/v1"
 SHORTEST_SECRET = 16  # characters
@@ -111,6 +112,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises ConfigError naming the variable that is wrong.
     """
     env = os.environ if environ is None else environ
+    log_format(env)  # a mistake in it is told where all others are
     project_dir = _path(env, "ATLAS_PROJECT_DIR", Path.cwd(), Path.cwd())
     warehouse_url = _postgres_url(env, "ATLAS_WAREHOUSE_URL")
     session_url = _postgres_url(env, "ATLAS_WAREHOUSE_SESSION_URL")

@@ -145,7 +145,13 @@ def _alone(database_url: str) -> Generator[None]:
 def _server(database_url: str, listener: socket.socket) -> uvicorn.Server:
     app = build_app(SandboxStore(database_url), base_url(listener))
     config = uvicorn.Config(
-        app, http="h11", ws="none", log_level="warning", access_log=False, server_header=False
+        app,
+        http="h11",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
     )
     return uvicorn.Server(config)
 
