@@ -47,7 +47,7 @@ def create(writers: tuple[str, ...], readers: tuple[str, ...], *, dry_run: bool)
     """
     settings = load_settings()
     with connect(resolve_session_url(settings), application="atlas roles") as connection:
-        connection.execute("reset role")  # as the administrator, not as a writer
+        connection.execute("set role none")  # as the administrator, not as a writer
         _require_logins(connection, [*writers, *readers])
         if not dry_run:
             migrate(connection)
