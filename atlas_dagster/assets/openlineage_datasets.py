@@ -14,6 +14,7 @@ import dagster as dg
 
 from atlas_dagster.assets.asset_work import SYNCED, Metadata, Place, place_of
 from atlas_dagster.assets.layer_assets import layer_description
+from atlas_dagster.assets.lineage import without_origins
 from atlas_dagster.catalog import Stream
 from atlas_dagster.lineage.model import Dataset, DatasetName, Engine, Field, Origin, Relation
 from atlas_dagster.lineage.naming import stream_dataset
@@ -161,7 +162,8 @@ def _fields(metadata: Metadata) -> Iterator[Field]:
     value = metadata.get("dagster/column_schema")
     if isinstance(value, dg.TableSchemaMetadataValue):
         for column in value.schema.columns:
-            yield Field(column.name, column.type, column.description, dict(column.tags or {}))
+            said = without_origins(column.description)
+            yield Field(column.name, column.type, said, dict(column.tags or {}))
 
 
 def _landed(place: Place, around: Surroundings) -> dict[str, tuple[Origin, ...]]:
@@ -188,7 +190,7 @@ def _lineage(
         for field in fields
         if field.tags.get("pii_policy") in _MASKING
         for dep in deps.get(field.name, ())
-        if dep.column_name.startswith("data.")  # chart's: navigate has what chart left of it
+        if dep.asset_key.path[0] == "explore"  # chart's: navigate has what chart left of it
     }
     return {
         name: tuple(_origins(columns.get(name, Field(name)), found, masked, around))
@@ -200,20 +202,20 @@ def _origins(field: Field, deps: Any, masked: set[str], around: Surroundings) ->
     for dep in deps:
         known = place_of(dep.asset_key)
         name = table_of(*known, around) if known else None
-        if name is None:
+        if known is None or name is None:
             continue
         origin = str(dep.column_name)
         masks = origin in masked or (field.name in _HASHES and origin != field.name)
-        relation = Relation.TRANSFORMATION if masks else _relation(field, origin)
+        relation = Relation.TRANSFORMATION if masks else _relation(field, origin, known[0])
         yield Origin(name, origin, relation, masks)
 
 
-def _relation(field: Field, origin: str) -> Relation:
+def _relation(field: Field, origin: str, upstream: str) -> Relation:
     """A column that has its origin's name holds its values, unless it is typed anew."""
     if field.name in _CONDITIONS and origin != field.name:
         return Relation.CONDITIONAL
-    if field.name == origin:
-        return Relation.IDENTITY
-    keeps = f"data.{field.name}" == origin and field.type in _KEEPING
-    lands = field.name.startswith("data.") and not origin.startswith("_airbyte_")
-    return Relation.IDENTITY if keeps or lands else Relation.TRANSFORMATION
+    if upstream == SYNCED:  # explore has properties under `data`, as they landed
+        keeps = field.name.startswith("data.") and origin != "_airbyte_data"
+    else:
+        keeps = f"data.{field.name}" == origin and field.type in _KEEPING
+    return Relation.IDENTITY if keeps or field.name == origin else Relation.TRANSFORMATION

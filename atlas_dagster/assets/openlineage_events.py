@@ -99,9 +99,9 @@ def run_events_of(
         for start in _starts(told)
         if start.storage_id is None or start.storage_id > announced
     ]
-    # Dagster's run is the first to start, and the last to end.
-    ends = [each.end for each in (*told[1:], *told[:1]) if each.end]
-    return [*starts, *ends]
+    ends = sorted((each.end for each in told[1:] if each.end), key=lambda end: end.at)
+    last = [each.end for each in told[:1] if each.end]  # that of Dagster's own run
+    return [*starts, *ends, *last]
 
 
 def outside_events(told: OutsideWork, around: Surroundings) -> list[Event]:

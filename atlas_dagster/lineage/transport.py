@@ -9,8 +9,6 @@ nothing is said of it, its defaults would not do:
 - Several transports at once count an event as sent when one has taken it. Here all have to.
 - `async_http` takes events, and sends them later: nobody would know what was lost. Here it is
   `http`.
-- The address of the git repository in the working directory would be sent along, with the token in
-  it where there is one. Only the `repo_url` of `facets.source_code_location` is.
 """
 
 from __future__ import annotations
@@ -76,8 +74,6 @@ def _client() -> OpenLineageClient:
     client.transport = get_default_factory().create(
         safe_transport(transport if transport.get("type") else _by_url())
     )
-    location = client.config.facets.source_code_location
-    location.disabled = location.disabled or location.repo_url is None
     return client
 
 
