@@ -136,11 +136,11 @@ def _trouble(error: Exception) -> str:
     """What is in the way, without an address: there may be a password in it."""
     from requests import ConnectionError as NotConnected
     from requests import Timeout
-    from urllib3.exceptions import TimeoutError as TimedOut
+    from urllib3.exceptions import ReadTimeoutError
 
     # What requests says after the last try has the reason within.
     reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(error, Timeout) or isinstance(reason, TimedOut):
+    if isinstance(error, Timeout) or isinstance(reason, ReadTimeoutError):
         return "it did not answer in time"
     if isinstance(error, NotConnected):
         return "it cannot be reached"
