@@ -18,7 +18,7 @@ from atlas_dagster.assets.lineage import without_origins
 from atlas_dagster.catalog import Stream
 from atlas_dagster.lineage.model import Dataset, DatasetName, Engine, Field, Origin, Relation
 from atlas_dagster.lineage.naming import stream_dataset
-from atlas_dagster.names import layer_table
+from atlas_dagster.names import AIRBYTE_COLUMNS, layer_table
 from atlas_dagster.pii_rules import Action
 
 UPSTREAM = {"explore": SYNCED, "pii": "explore", "chart": "explore", "navigate": "chart"}
@@ -140,6 +140,8 @@ def written_by(
     if metadata is None:
         return dataset
     fields = tuple(_fields(metadata))
+    if layer == SYNCED:
+        fields = (*fields, *_airbyte_fields(place, around))
     return replace(
         dataset,
         fields=fields,
@@ -164,6 +166,14 @@ def _fields(metadata: Metadata) -> Iterator[Field]:
         for column in value.schema.columns:
             said = without_origins(column.description)
             yield Field(column.name, column.type, said, dict(column.tags or {}))
+
+
+def _airbyte_fields(place: Place, around: Surroundings) -> Iterator[Field]:
+    """The columns that Airbyte adds in landing: no sync records them, and explore reads them."""
+    known = around.known(place)
+    if known and known.destination is None:
+        for name in (*AIRBYTE_COLUMNS, *(("_airbyte_data",) if known.stream.raw_only else ())):
+            yield Field(name)
 
 
 def _landed(place: Place, around: Surroundings) -> dict[str, tuple[Origin, ...]]:
