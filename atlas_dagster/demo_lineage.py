@@ -28,6 +28,7 @@ def write_demo_lineage(
     None where a transport is set: the sensor `openlineage` tells it of them. Raises AtlasError
     where the file cannot be written.
     """
+    from dagster_shared.utils.warnings import disable_dagster_warnings
     from openlineage.client import OpenLineageClient
     from openlineage.client.transport.file import FileConfig, FileTransport
 
@@ -42,7 +43,8 @@ def write_demo_lineage(
     file.unlink(missing_ok=True)
     transport = FileTransport(FileConfig(str(file), append=True))
     sender = Sender(OpenLineageClient(transport=transport), time.monotonic() + SECONDS)
-    around = surroundings(read_project())
+    with disable_dagster_warnings():
+        around = surroundings(read_project())
     for events in _runs(instance, demo_id, around):
         sender.send(events)
     if sender.stopped:
