@@ -86,15 +86,15 @@ class Tick:
         return day.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
 
-def build_openlineage_sensor(around: Surroundings) -> dg.SensorDefinition:
+def build_openlineage_sensor(ask_around: Callable[[], Surroundings]) -> dg.SensorDefinition:
     """The sensor; it is off unless OpenLineage's own configuration names a transport."""
-    ask = kept_client()
+    ask, kept_around = kept_client(), cache(ask_around)
 
     def openlineage(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         if not is_configured():
             return dg.SensorResult(skip_reason=NOT_CONFIGURED)
         try:
-            client = ask()
+            client, around = ask(), kept_around()
         except ConfigError as error:
             context.log.error(str(error))
             return dg.SensorResult(skip_reason=str(error))

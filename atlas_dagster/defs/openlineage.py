@@ -25,15 +25,15 @@ from atlas_dagster.lineage.transport import NAMESPACE
 
 
 def build_openlineage(project: Project) -> dg.Definitions:
-    """The sensor.
-
-    Raises ConfigError naming the variable that is wrong.
-    """
-    return dg.Definitions(sensors=[build_openlineage_sensor(surroundings(project))])
+    """The sensor; what it tells within is read when it is needed."""
+    return dg.Definitions(sensors=[build_openlineage_sensor(lambda: surroundings(project))])
 
 
 def surroundings(project: Project) -> Surroundings:
-    """What events of a project are told within; no server is asked."""
+    """What events of a project are told within; no server is asked.
+
+    Raises ConfigError naming the variable that is wrong.
+    """
     url = project.settings.warehouse_url or f"postgresql:///{DATABASE}"
     return Surroundings(
         namespace=os.environ.get(NAMESPACE) or DEFAULT_NAMESPACE,

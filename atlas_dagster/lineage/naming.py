@@ -10,8 +10,10 @@ import re
 import socket
 import uuid
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from atlas_dagster.errors import ConfigError
@@ -24,6 +26,8 @@ WAREHOUSE = "ATLAS_OPENLINEAGE_WAREHOUSE"
 
 _RUNS = uuid.UUID("5d3f8f0e-6a0b-5a9c-9a56-0c9a3a9b8f11")
 _POSTGRES_PORT = "5432"
+_HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
+_NO_URL = "ATLAS_WAREHOUSE_URL: its host and port cannot be read; is the password escaped?"
 _NAMESPACE = re.compile(r"postgres://[^/@\s]+:[0-9]+")
 
 
@@ -43,18 +47,27 @@ def warehouse_namespace(url: str, environ: Mapping[str, str]) -> str:
         if not _NAMESPACE.fullmatch(given):
             raise ConfigError(f"{WAREHOUSE}: expected postgres://host:port, without a user")
         return given
-    parts = conninfo_to_dict(url)
+    parts = _parts(url)
     host = str(parts.get("host") or "").split(",")[0]
     port = str(parts.get("port") or _POSTGRES_PORT).split(",")[0] or _POSTGRES_PORT
     if not host or host.startswith(("/", "@")):
         host = socket.gethostname()
+    if not (_HOST.fullmatch(host) and port.isdigit()):
+        raise ConfigError(_NO_URL)  # a password that is not escaped would be in the host
     return f"postgres://{f'[{host}]' if ':' in host else host.lower()}:{port}"
 
 
 def warehouse_database(url: str) -> str:
     """The database of a warehouse; without one PostgreSQL takes the user's name."""
-    parts = conninfo_to_dict(url)
+    parts = _parts(url)
     return str(parts.get("dbname") or parts.get("user") or "postgres")
+
+
+def _parts(url: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:  # it repeats what it stumbled over, which may be a password
+        raise ConfigError(_NO_URL) from None
 
 
 def embedded_source(package: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -62,15 +62,15 @@ class Sender:
         for place, event in enumerate(events):
             if monotonic() >= self.deadline:
                 self.out_of_time = True
-            if self.is_stopped or not self._send(event, lambda: _other(events, place)):  # noqa: B023
+            if self.is_stopped or not self._send(event, _other(events, place)):
                 return place
         return len(events)
 
-    def _send(self, event: Event, other: Callable[[], Event | None]) -> bool:
+    def _send(self, event: Event, other: Event | None) -> bool:
         try:
             why = emit(self.client, event)
         except UnavailableError as error:
-            if not (error.answers and self._is_in_the_way(event, other())):
+            if not (error.answers and self._is_in_the_way(event, other)):
                 self.stopped = str(error)
                 return False
             why = f"{error}, {PATIENCE} times, and takes others"
@@ -149,11 +149,10 @@ def _trouble(error: Exception) -> str:
 
 
 def _other(events: Sequence[Event], place: int) -> Event | None:
-    """Another event: the next one, else the one before."""
-    for near in (place + 1, place - 1):
-        if 0 <= near < len(events):
-            return events[near]
-    return None
+    """Another event that is near: of another job, where there is one."""
+    near = [*events[place + 1 :], *reversed(events[:place])]
+    others = (event for event in near if event.job.name != events[place].job.name)
+    return next(others, near[0] if near else None)
 
 
 def _key(event: Event) -> str:

@@ -111,4 +111,6 @@ def safe_transport(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _files() -> tuple[Path, ...]:
-    return Path.cwd() / _FILE, Path("~/.openlineage").expanduser() / _FILE
+    # Where nobody knows a home, this one leaves the `~` as it is; Path raises.
+    home = os.path.expanduser("~/.openlineage")  # noqa: PTH111
+    return Path.cwd() / _FILE, Path(home) / _FILE

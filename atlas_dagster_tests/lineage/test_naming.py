@@ -52,6 +52,15 @@ def test_a_variable_names_the_warehouse_as_others_call_it() -> None:
         assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:sec@ret@db/dwh", "postgresql://db:54x2/dwh", "postgresql://db/d?x=ret"]
+)
+def test_a_url_that_cannot_be_read_is_said_to_be_so_without_what_is_in_it(url: str) -> None:
+    with pytest.raises(ConfigError, match="ATLAS_WAREHOUSE_URL: its host and port") as caught:
+        warehouse_namespace(url, {})
+    assert "ret" not in str(caught.value)
+
+
 def test_a_source_is_named_by_its_connector_its_connection_and_its_stream() -> None:
     assert embedded_source("airbyte-source-faker") == "airbyte://source-faker"
     assert server_source("https://airbyte.example.com/api/v1") == "airbyte://airbyte.example.com"
