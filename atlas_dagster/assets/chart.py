@@ -33,7 +33,6 @@ def build_chart_asset(
         # Of explore as well: a run without pii builds them in this order too.
         upstream=["explore", "pii"],
         owners=owners,
-        description=f"The record versions of {stream.label}, typed and validated, one row each.",
         check_specs=[drift_check(stream)],
     )
 

@@ -28,7 +28,6 @@ def build_explore_asset(
         partial(materialize_explore, rules=rules),
         upstream=["airbyte"],
         owners=owners,
-        description=f"Every record version of {stream.label} ever seen, append-only.",
     )
 
 

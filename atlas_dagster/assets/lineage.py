@@ -168,6 +168,14 @@ def _metadata(columns: Sequence[LayerColumn], upstream: dg.AssetKey) -> dict[str
     }
 
 
+def without_origins(description: str | None) -> str | None:
+    """What a description says beside the origins of its column."""
+    if description is None:
+        return None
+    said, mark, _ = f"\n\n{description}".rpartition("\n\nFrom `")
+    return (said if mark else description).strip() or None
+
+
 def _described(column: LayerColumn, upstream: dg.AssetKey) -> str | None:
     """What a column is and where it comes from, in Markdown, which is what the UI shows."""
     if not column.origins:

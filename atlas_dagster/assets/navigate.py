@@ -35,7 +35,6 @@ def build_navigate_asset(
         partial(materialize_navigate, rules=rules),
         upstream=["chart"],
         owners=owners,
-        description=f"The history of {stream.label}, SCD Type 2, one row a validity interval.",
         check_specs=[snapshot_check(stream)],
     )
 

@@ -18,7 +18,7 @@ from atlas_dagster.pii.store import (
     load_failures,
     load_verdicts,
 )
-from atlas_dagster.pii_rules import Path, field_name
+from atlas_dagster.pii_rules import Action, Path, field_name
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import PgConnection
@@ -39,11 +39,20 @@ class PersonalData:
 def column_tags(
     verdicts: Iterable[StoredVerdict], policy: StreamPolicy
 ) -> dict[str, dict[str, str]]:
-    """Tags of the columns that hold some, by property: the surest entity, and the action."""
+    """Tags of columns, by property: the surest entity of what one holds, and what is done to it.
+
+    That is the strictest of what is done to the column or to a field within it, whether or not
+    personal data was found there.
+    """
     tags: dict[str, dict[str, str]] = {}
     for verdict in sorted(verdicts, key=lambda v: -v.confidence):
-        action = policy.action(verdict.path).value
-        tags.setdefault(verdict.path[0], {"pii": verdict.entity, "pii_policy": action})
+        tags.setdefault(verdict.path[0], {"pii": verdict.entity, "pii_policy": Action.KEEP.value})
+    done: dict[str, list[Action]] = {}
+    for one in policy.fields:
+        done.setdefault(one.path[0], []).append(one.action)
+    for column, actions in done.items():
+        strictest = max(actions, key=lambda action: action.strictness)
+        tags.setdefault(column, {})["pii_policy"] = strictest.value
     return tags
 
 

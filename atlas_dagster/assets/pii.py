@@ -38,7 +38,6 @@ def build_pii_asset(
         partial(materialize_pii, rules=rules),
         upstream=["explore"],
         owners=owners,
-        description=f"The personal data in {stream.label}: every value of every field, scanned.",
         check_specs=[pii_check(stream)],
     )
 

@@ -52,6 +52,8 @@ def check_result(outcome: Outcome, asset: dg.AssetKey) -> dg.AssetCheckResult:
         description=outcome.message,
         metadata={
             "atlas/status": outcome.status.value,
+            "atlas/rule": outcome.check.rule.value,
+            **_column(outcome.check),
             **_number("atlas/value", outcome.value),
             **_number("atlas/rows_tested", outcome.tested),
             **_number("atlas/rows_failed", outcome.failed),
@@ -126,6 +128,11 @@ def _measured(outcomes: Sequence[Outcome]) -> str:
         return ""
     lines = [f"| {one.check.name} | {one.message} |" for one in only]
     return "\n".join(["| measured | found |", "|---|---|", *lines])
+
+
+def _column(check: Check) -> dict[str, str]:
+    """The column that a check is about; none where it is about several, or the whole table."""
+    return {"atlas/column": check.columns[0]} if len(check.columns) == 1 else {}
 
 
 def _number(name: str, value: float | None) -> dict[str, Any]:

@@ -75,6 +75,8 @@ def test_a_check_tells_numbers_that_dagster_plots_and_a_sentence(
     assert found.description == "1 of 40 rows (2.5 %); more than 0 warns"
     assert told(found) == {
         "atlas/status": "warn",
+        "atlas/rule": "invalid",
+        "atlas/column": "email",
         "atlas/value": 1.0,
         "atlas/rows_tested": 40,
         "atlas/rows_failed": 1,
