@@ -96,31 +96,31 @@ def build_app(store: SandboxStore, url: str) -> Starlette:
     return app
 
 
-def listen(port: int) -> socket.socket:
-    """Listen on this machine only; raises ConfigError where the port is taken."""
+def listen(port: int, host: str = HOST) -> socket.socket:
+    """Listen, on this machine only unless told otherwise; raises ConfigError where it cannot."""
     try:
-        return socket.create_server((HOST, port))
+        return socket.create_server((host, port))
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (")[0]
-        raise ConfigError(f"--port: cannot listen on {HOST}, port {port}: {reason}") from None
+        raise ConfigError(f"--port: cannot listen on {host}, port {port}: {reason}") from None
 
 
-def base_url(listener: socket.socket) -> str:
+def base_url(listener: socket.socket, host: str = HOST) -> str:
     """Where a sandbox that listens is asked."""
-    return f"http://{HOST}:{listener.getsockname()[1]}"
+    return f"http://{host}:{listener.getsockname()[1]}"
 
 
-def serve(database_url: str, listener: socket.socket) -> None:
+def serve(database_url: str, listener: socket.socket, host: str = HOST) -> None:
     """Answer requests until SIGTERM or SIGINT; raises BusyError where another sandbox does."""
     with _alone(database_url):
-        _server(database_url, listener).run(sockets=[listener])
+        _server(database_url, listener, host).run(sockets=[listener])
 
 
 @contextlib.contextmanager
 def serving(database_url: str) -> Generator[str]:
     """A sandbox in a thread, for the length of a block, by its URL; raises as `serve`."""
     with _alone(database_url), listen(0) as listener:
-        server = _server(database_url, listener)
+        server = _server(database_url, listener, HOST)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -146,8 +146,8 @@ def _alone(database_url: str) -> Generator[None]:
         yield
 
 
-def _server(database_url: str, listener: socket.socket) -> uvicorn.Server:
-    app = build_app(SandboxStore(database_url), base_url(listener))
+def _server(database_url: str, listener: socket.socket, host: str) -> uvicorn.Server:
+    app = build_app(SandboxStore(database_url), base_url(listener, host))
     config = uvicorn.Config(
         app, http="h11", ws="none", log_level="warning", access_log=False, server_header=False
     )
