@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.nodes import Node
 
 Json = dict[str, Any]
 
@@ -22,8 +24,23 @@ class MissingError(Exception):
 
 def load(file: Path, variables: Mapping[str, str]) -> Json:
     """The file with its variables put in; raises MissingError with the file's own sentence."""
-    yaml = YAML(typ="safe")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
     return _interpolated(yaml.load(file.read_text()), variables)
+
+
+class _Constructor(SafeConstructor):
+    """With the tags by which a second file takes the place of what the first one says."""
+
+    def override(self, node: Node) -> Any:
+        return self.construct_sequence(node, deep=True)
+
+    def reset(self, node: Node) -> None:
+        return None
+
+
+_Constructor.add_constructor("!override", _Constructor.override)
+_Constructor.add_constructor("!reset", _Constructor.reset)
 
 
 def services(file: Path, variables: Mapping[str, str]) -> dict[str, Json]:

@@ -89,24 +89,21 @@ def copy(stage: Stage, context: Path, place: Place) -> None:
                 _copy(context / source, place.path(target, workdir), into=target.endswith("/"))
 
 
-def run(stage: Stage, place: Place, variables: Mapping[str, str]) -> list[str]:
-    """Play the RUN instructions; returns what they printed. Raises where one fails."""
+def run(stage: Stage, place: Place, variables: Mapping[str, str]) -> None:
+    """Play the RUN instructions; fails with what a command printed that does."""
     directory = place.path(stage.all("WORKDIR")[-1], "/")
     directory.mkdir(parents=True, exist_ok=True)
-    printed: list[str] = []
     for command in stage.all("RUN"):
         done = subprocess.run(
             ["sh", "-c", place.local(command)],
             cwd=directory,
-            env={**environment(stage, variables)},
+            env=environment(stage, variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
         assert done.returncode == 0, f"{command}: {done.stdout}"
-        printed.append(done.stdout)
-    return printed
 
 
 def _copy(source: Path, target: Path, *, into: bool) -> None:

@@ -44,16 +44,22 @@ class Image:
 
 def build(root: Path, *, install: bool) -> Image:
     """Play the build stage; ``install``: the dependencies too, else they are those of the tests."""
-    stages = dockerfile.parse((REPOSITORY / "Dockerfile").read_text())
+    image = built(root)
+    stage = image.stages[0]
     place = Place({"/opt/atlas": root / "atlas", "/src": root / "src"})
-    dockerfile.copy(stages[0], REPOSITORY, place)
+    dockerfile.copy(stage, REPOSITORY, place)
     variables = _variables(root)
-    make, *rest = stages[0].all("RUN")
-    dockerfile.run(_only(stages[0], [make]), place, variables)
+    make, *rest = stage.all("RUN")
+    dockerfile.run(_only(stage, [make]), place, variables)
     if not install:
         _lend_packages(root / "atlas")
-    dockerfile.run(_only(stages[0], rest), place, variables)
-    return Image(root, stages)
+    dockerfile.run(_only(stage, rest), place, variables)
+    return image
+
+
+def built(root: Path) -> Image:
+    """An image that is built in a directory, or is about to be."""
+    return Image(root, dockerfile.parse((REPOSITORY / "Dockerfile").read_text()))
 
 
 def _only(stage: Stage, commands: list[str]) -> Stage:
@@ -65,7 +71,7 @@ def _only(stage: Stage, commands: list[str]) -> Stage:
 def _variables(root: Path) -> Mapping[str, str]:
     """A `python` in the PATH, as the base image has one, and what pip needs to find an index."""
     tools = root / "tools"
-    tools.mkdir()
+    tools.mkdir(parents=True)
     (tools / "python").symlink_to(sys.executable)
     kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     return {**kept, "PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(root)}
