@@ -45,5 +45,4 @@ ENV PATH=/opt/atlas/bin:$PATH \
     ATLAS_DATA_DIR=/data
 
 USER 10001:10001
-VOLUME /data
 CMD ["dagster", "code-server", "start", "-h", "0.0.0.0", "-p", "4000", "-m", "atlas_dagster.definitions"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from atlas_dagster_tests.airbyte.scripted import is_alive
 from atlas_dagster_tests.deploy.compose import Json
 from atlas_dagster_tests.deploy.image import Image
 from atlas_dagster_tests.integration.processes import PATIENCE_SECONDS, kill_tree
@@ -112,14 +113,15 @@ class Containers:
             self._wait_until_healthy(service)
 
     def stop(self, service: str) -> None:
-        """SIGTERM to the service's own process, as `docker stop` sends it, and wait for all of it."""
+        """SIGTERM to the service's own process, as `docker stop` does, and wait for all of it."""
         process = self.running.pop(service)
-        family = [psutil.Process(process.pid)]
-        family += family[0].children(recursive=True)
+        family = [each.pid for each in psutil.Process(process.pid).children(recursive=True)]
         os.kill(process.pid, signal.SIGTERM)
         process.wait(PATIENCE_SECONDS)
-        _, alive = psutil.wait_procs(family, PATIENCE_SECONDS)
-        assert alive == [], f"{service} left processes: {alive}"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while alive := [pid for pid in family if is_alive(pid)]:
+            assert time.monotonic() < deadline, f"{service} left processes: {alive}"
+            time.sleep(0.1)
 
     def kill(self) -> None:
         """End what still runs."""

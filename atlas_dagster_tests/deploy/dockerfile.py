@@ -1,4 +1,4 @@
-"""The Dockerfile, its stages played in a directory: COPY and RUN of the build, COPY and ENV after."""
+"""The Dockerfile, parsed, and its instructions played in a directory of this machine."""
 
 from __future__ import annotations
 

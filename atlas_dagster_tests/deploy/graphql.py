@@ -70,6 +70,4 @@ class Webserver:
         """What the steps of a run wrote, as far as the webserver can show it."""
         events = self.ask(LOG_KEYS, id=run_id)["logsForRun"]["events"]
         keys = [event["fileKey"] for event in events if event.get("fileKey")]
-        return [
-            self.ask(LOG, key=[run_id, "compute_logs", key])["capturedLogs"] for key in keys
-        ]
+        return [self.ask(LOG, key=[run_id, "compute_logs", key])["capturedLogs"] for key in keys]

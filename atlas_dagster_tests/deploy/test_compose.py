@@ -1,4 +1,8 @@
-"""docker-compose.yml, its overrides and the Dockerfile: what they promise, read from the files."""
+"""docker-compose.yml, its overrides and the Dockerfile: what they promise, read from the files.
+
+compose-spec.json is the schema of the Compose Specification (compose-spec/compose-spec, Apache-2.0:
+schema/compose-spec.json), as check-jsonschema 0.39.0 brings it along.
+"""
 
 from __future__ import annotations
 

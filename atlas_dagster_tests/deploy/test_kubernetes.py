@@ -1,6 +1,6 @@
 """deploy/kubernetes/values.yaml: what Dagster's chart is told, and the job of a run it leads to.
 
-No cluster and no helm took part; `chart.py` and `chart_values.yaml` say after what they are written.
+No cluster and no helm took part: `chart.py` and `chart_values.yaml` say what they are written after.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Batch:
 def in_a_pod(
     tmp_path: Path, warehouse_url: str, values: Json, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """DAGSTER_HOME as the chart mounts it, in a process that takes itself for a pod of the daemon."""
+    """DAGSTER_HOME as the chart mounts it, in a process that takes itself for a pod."""
     server = conninfo_to_dict(warehouse_url)
     settings = chart.instance_settings(values)
     for storage in ("run_storage", "event_log_storage", "schedule_storage"):
