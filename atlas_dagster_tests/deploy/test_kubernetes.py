@@ -1,6 +1,6 @@
 """deploy/kubernetes/values.yaml: what Dagster's chart is told, and the job of a run it leads to.
 
-No cluster and no helm took part: `chart.py` and `chart_values.yaml` say what they are written after.
+No cluster and no helm took part: `chart.py` and `chart_values.yaml` say what they come from.
 """
 
 from __future__ import annotations
