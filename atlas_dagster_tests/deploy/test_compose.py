@@ -26,7 +26,7 @@ COMPOSE = REPOSITORY / "docker-compose.yml"
 OWN_POSTGRES = REPOSITORY / "deploy" / "compose" / "own-postgres.yaml"
 DOCKER = REPOSITORY / "deploy" / "docker" / "compose.yaml"
 SECRETS = {"POSTGRES_PASSWORD": "p@ss/w:rd", "ATLAS_WEBHOOK_TOKEN": "t" * 20}
-OURS = ("migrate", "code", "webserver", "daemon", "webhook", "viewer", "qalita-sandbox")
+OURS = ("migrate", "code", "webserver", "daemon", "webhook", "viewer", "metrics", "qalita-sandbox")
 
 Json = dict[str, Any]
 
@@ -78,7 +78,7 @@ def test_ports_are_published_on_this_machine_unless_a_variable_says_otherwise(
     services: dict[str, Json],
 ) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all(port.startswith("127.0.0.1:") for port in ports)
     opened = compose.services(COMPOSE, {**SECRETS, "ATLAS_PUBLISH": "0.0.0.0"})
     assert opened["webserver"]["ports"] == ["0.0.0.0:3000:3000"]

@@ -71,12 +71,11 @@ def test_webserver_daemon_code_location_and_jobs_run_one_image(values: Json) -> 
     assert {container["image"] for container in containers(values)} == {IMAGE}
 
 
-def test_limits_monitoring_and_retention_are_those_of_dagster_yaml(values: Json) -> None:
+def test_what_else_the_instance_is_told_is_as_in_dagster_yaml(values: Json) -> None:
     ours, general = chart.instance_settings(values), read(REPOSITORY / "dagster.yaml")
-    assert ours["run_monitoring"] == general["run_monitoring"]
-    assert ours["retention"] == general["retention"]
+    for key in ("python_logs", "run_monitoring", "retention", "telemetry"):
+        assert ours[key] == general[key]
     assert ours["concurrency"]["pools"] == general["concurrency"]["pools"]
-    assert ours["telemetry"] == general["telemetry"]
 
 
 def test_nothing_secret_stands_in_the_values(values: Json) -> None:

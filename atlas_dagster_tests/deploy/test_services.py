@@ -24,7 +24,7 @@ from atlas_dagster_tests.integration.project import REPOSITORY, Project, day, us
 
 pytestmark = pytest.mark.slow
 
-LASTING = ("code", "webserver", "daemon", "webhook", "viewer", "qalita-sandbox")
+LASTING = ("code", "webserver", "daemon", "webhook", "viewer", "metrics", "qalita-sandbox")
 TOKEN = "a-token-of-the-tests"
 
 
@@ -67,6 +67,9 @@ def test_the_services_start_run_a_job_and_stop(containers: Containers) -> None:
     viewer = Webserver(containers.url("viewer"))
     assert viewer.status(run_id) == "SUCCESS"
     assert viewer.launch("faker", day())["__typename"] == "UnauthorizedError"
+
+    metrics = httpx.get(f"{containers.url('metrics')}/metrics").text
+    assert "atlas_" in metrics
 
     webhook = f"{containers.url('webhook')}/airbyte/webhook"
     assert httpx.post(f"{webhook}/{TOKEN}", json={"text": "hello"}).status_code in (200, 422)

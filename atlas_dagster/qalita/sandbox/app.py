@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from atlas_dagster.errors import ConfigError, WarehouseError
+from atlas_dagster import http_server
+from atlas_dagster.errors import WarehouseError
 from atlas_dagster.qalita.sandbox.page import render
 from atlas_dagster.qalita.sandbox.platform import Platform, make_token
 from atlas_dagster.qalita.sandbox.routes import Routes
@@ -23,7 +24,6 @@ from atlas_dagster.qalita.sandbox.store import SandboxStore
 from atlas_dagster.qalita.sandbox.wire import Answer, detail, parse_request
 from atlas_dagster.warehouse import connect, session_lock
 
-HOST = "127.0.0.1"
 PORT = 3080  # of QALITA's own backend
 API_TOKEN = make_token(4_102_444_800, 0)
 """Good for any sandbox, till 2100: it keeps nobody out, and shows that a token is sent."""
@@ -96,21 +96,17 @@ def build_app(store: SandboxStore, url: str) -> Starlette:
     return app
 
 
-def listen(port: int, host: str = HOST) -> socket.socket:
+def listen(port: int, host: str = http_server.LOOPBACK) -> socket.socket:
     """Listen, on this machine only unless told otherwise; raises ConfigError where it cannot."""
-    try:
-        return socket.create_server((host, port))
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (")[0]
-        raise ConfigError(f"--port: cannot listen on {host}, port {port}: {reason}") from None
+    return http_server.listen(host, port, "--port")
 
 
-def base_url(listener: socket.socket, host: str = HOST) -> str:
+def base_url(listener: socket.socket, host: str = http_server.LOOPBACK) -> str:
     """Where a sandbox that listens is asked."""
-    return f"http://{host}:{listener.getsockname()[1]}"
+    return http_server.base_url(host, listener)
 
 
-def serve(database_url: str, listener: socket.socket, host: str = HOST) -> None:
+def serve(database_url: str, listener: socket.socket, host: str = http_server.LOOPBACK) -> None:
     """Answer requests until SIGTERM or SIGINT; raises BusyError where another sandbox does."""
     with _alone(database_url):
         _server(database_url, listener, host).run(sockets=[listener])
@@ -120,7 +116,7 @@ def serve(database_url: str, listener: socket.socket, host: str = HOST) -> None:
 def serving(database_url: str) -> Generator[str]:
     """A sandbox in a thread, for the length of a block, by its URL; raises as `serve`."""
     with _alone(database_url), listen(0) as listener:
-        server = _server(database_url, listener, HOST)
+        server = _server(database_url, listener, http_server.LOOPBACK)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -149,7 +145,13 @@ def _alone(database_url: str) -> Generator[None]:
 def _server(database_url: str, listener: socket.socket, host: str) -> uvicorn.Server:
     app = build_app(SandboxStore(database_url), base_url(listener, host))
     config = uvicorn.Config(
-        app, http="h11", ws="none", log_level="warning", access_log=False, server_header=False
+        app,
+        http="h11",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
     )
     return uvicorn.Server(config)
 
