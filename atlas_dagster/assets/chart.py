@@ -33,7 +33,8 @@ def build_chart_asset(
         # Of explore as well: a run without pii builds them in this order too.
         upstream=["explore", "pii"],
         owners=owners,
-        description=f"The record versions of {stream.label}, typed and validated, one row each.",
+        description=f"The record versions of {stream.label}, typed and validated, one row each, in"
+        f" the table `{stream.chart}`. What does not fit its type is kept in `_atlas_errors`.",
         check_specs=[drift_check(stream)],
     )
 

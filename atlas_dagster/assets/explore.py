@@ -28,7 +28,8 @@ def build_explore_asset(
         partial(materialize_explore, rules=rules),
         upstream=["airbyte"],
         owners=owners,
-        description=f"Every record version of {stream.label} ever seen, append-only.",
+        description=f"Every record version of {stream.label} ever seen, append-only, as JSON in"
+        f" the column `data` of the table `{stream.explore}`.",
     )
 
 

@@ -64,7 +64,10 @@ def build_layer_asset(
         owners=list(owners),
         description=description,
         tags={"atlas/layer": layer},
-        metadata={"atlas/stream_name": stream.name, "atlas/namespace": stream.namespace or ""},
+        metadata={
+            "atlas/stream_name": stream.name,
+            **({"atlas/namespace": stream.namespace} if stream.namespace else {}),
+        },
         check_specs=check_specs,
         partitions_def=daily,
         backfill_policy=dg.BackfillPolicy.single_run(),

@@ -18,6 +18,7 @@ from atlas_dagster.assets.summary import load_news, news_numbers, summary
 from atlas_dagster.catalog import Stream
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import build_navigate
+from atlas_dagster.layers.navigate_ddl import current_view_name
 from atlas_dagster.layers.policy import charted_policy, policed_stream
 from atlas_dagster.layers.snapshots import open_refusals
 from atlas_dagster.layers.stream_columns import registered_stream
@@ -36,7 +37,8 @@ def build_navigate_asset(
         partial(materialize_navigate, rules=rules),
         upstream=["chart"],
         owners=owners,
-        description=f"The history of {stream.label}, SCD Type 2, one row a validity interval.",
+        description=f"The history of {stream.label}, SCD Type 2, one row a validity interval, in"
+        f" the table `{stream.navigate}`. Valid now: `navigate.{current_view_name(stream)}`.",
         check_specs=[snapshot_check(stream)],
     )
 

@@ -38,7 +38,8 @@ def build_pii_asset(
         partial(materialize_pii, rules=rules),
         upstream=["explore"],
         owners=owners,
-        description=f"The personal data in {stream.label}: every value of every field, scanned.",
+        description=f"The personal data in {stream.label}: every value of every field of"
+        f" `{stream.explore}`, scanned. `config/atlas.yaml` says what is done to it.",
         check_specs=[pii_check(stream)],
     )
 
