@@ -22,6 +22,15 @@ def tell_once(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) ->
     context.add_asset_metadata(metadata, partition_key=context.partition_key_range.end)
 
 
+def told_first(context: dg.AssetExecutionContext, page: dict[str, Any]) -> dict[str, Any]:
+    """A page for the head of a materialization's metadata; of many days it is told once, below."""
+    keys = context.partition_key_range
+    if keys.start == keys.end:
+        return page
+    tell_once(context, page)
+    return {}
+
+
 def table_name(connection: PgConnection, table: Table) -> dict[str, Any]:
     """The table that was written."""
     return {"dagster/table_name": f"{connection.info.dbname}.{table}"}

@@ -10,7 +10,7 @@ import dagster as dg
 
 from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
 from atlas_dagster.assets.lineage import navigate_metadata
-from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name, tell_once
+from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name, tell_once, told_first
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.assets.personal_data import column_tags
 from atlas_dagster.assets.quality_gate import pass_gate
@@ -91,9 +91,10 @@ def materialize_navigate(
     if result.rebuilt:
         context.log.warning(f"{stream.label}: all of navigate was built anew: {result.rebuilt}")
     news = load_news(connection, stream, result, verdicts, policy, run_id)
-    tell_once(context, {**summary(news), **navigate_metadata(stream, tags)})
+    tell_once(context, navigate_metadata(stream, tags))
     return dg.MaterializeResult(
         metadata={
+            **told_first(context, summary(news)),
             **table_name(connection, stream.navigate),
             **natural_key(history.key),
             **rebuilt(result.rebuilt),

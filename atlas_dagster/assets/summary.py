@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
@@ -101,7 +102,7 @@ def news_numbers(news: StreamNews) -> dict[str, Any]:
     )
     return {
         **changes,
-        **({} if score is None else {"atlas/quality_score": score}),
+        **({} if score is None else {"atlas/quality_score": math.floor(score * 100) / 100}),
         "atlas/pii_fields": len(_fields(news.verdicts)),
     }
 
