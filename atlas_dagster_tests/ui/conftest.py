@@ -1,0 +1,103 @@
+"""One instance as `atlas dev` starts it, and one browser, for all tests of the UI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser
+
+from atlas_dagster_tests.airbyte.scripted import Json, record, state, table
+from atlas_dagster_tests.conftest import fresh_database
+from atlas_dagster_tests.integration.project import Project, connection, day, noon
+from atlas_dagster_tests.ui.browser import HEIGHT, WIDTH, find_browser, running_browser
+from atlas_dagster_tests.ui.pages import PATIENCE_MS, Dagster
+from atlas_dagster_tests.ui.serving import serving
+
+PEOPLE = table("people", {"id": {"type": "integer"}, "email": {"type": "string"}})
+
+
+@dataclass(frozen=True)
+class Served:
+    """A project and the URL of its UI."""
+
+    project: Project
+    url: str
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = find_browser()
+    if program is None:
+        why = "Chromium is not installed (Debian: apt-get install chromium)"
+        if os.environ.get("ATLAS_TEST_BROWSER"):
+            pytest.fail(why)
+        pytest.skip(why)
+    with running_browser(program) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def served(
+    browser: Browser,  # without one nothing is started
+    postgres: str,
+    template_database: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    """A project of two connections: `shop` is well, the check of `crm` does not let it pass."""
+    root = tmp_path_factory.mktemp("ui")
+    with fresh_database(postgres, template_database) as warehouse_url:
+        project = Project(root, warehouse_url)
+        project.copy_dagster_files()
+        project.connect({name: connection(name, ["people"]) for name in ("shop", "crm")})
+        for name in ("shop", "crm"):
+            project.install(name, PEOPLE).say(*people(), state("people", 4))
+        checks = root / "config" / "checks" / "crm" / "people.yml"
+        checks.parent.mkdir(parents=True)
+        checks.write_text("override: {row_count: {fail: 100}}\n")
+        with serving(project) as url:
+            yield Served(project, url)
+
+
+@pytest.fixture
+def dagster(browser: Browser, served: Served) -> Iterator[Dagster]:
+    """The UI in a page of its own."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.set_default_timeout(PATIENCE_MS)
+    yield Dagster(page, served.url)
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def shop_run(browser: Browser, served: Served) -> str:
+    """The run of the connection `shop`, started in its graph, for today."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    dagster = Dagster(page, served.url)
+    dagster.open_graph("shop")
+    dagster.materialize_all()
+    dagster.wait_for_run("Success")
+    url = page.url
+    page.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def shop_backfill(browser: Browser, served: Served, shop_run: str) -> str:
+    """A backfill of the layers of `shop` of two days, on its way."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    Dagster(page, served.url).backfill("shop_layers", day(1), day())
+    page.wait_for_url("**/runs/b/*")
+    url = page.url
+    page.close()
+    return url
+
+
+def people() -> list[Json]:
+    """Two of yesterday, two of today."""
+    named = [("anna", 1), ("ben", 1), ("cem", 0), ("dora", 0)]
+    return [
+        record("people", {"id": i, "email": f"{name}@example.com"}, at=noon(day(ago)))
+        for i, (name, ago) in enumerate(named)
+    ]
