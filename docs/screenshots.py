@@ -8,6 +8,7 @@ what the tests of the UI click.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -67,26 +68,30 @@ def main() -> None:
 
 
 def take_all(camera: Camera, project: Project) -> None:
-    """The pictures, in the order of the page."""
+    """The pictures; the one of the plots last of those that want a connection that is well."""
     with camera.page(860) as dagster:
         dagster.open_graph("faker")
-        dagster.see("2,5")
+        dagster.wait_for_graph()
         take(dagster, "asset-graph")
     with camera.page(1000) as dagster:
         dagster.open_events("navigate", "faker", "users")
         dagster.see("atlas/summary")
         take(dagster, "materialization")
-        dagster.open_asset("navigate", "faker", "users")
-        dagster.plots()
-        dagster.see("atlas/changed_keys").scroll_into_view_if_needed()
-        take(dagster, "plots")
         dagster.open_check("quality_gate", "chart", "faker", "users")
         dagster.see("atlas/completeness")
         take(dagster, "checks")
     with camera.page(620) as dagster:
         dagster.backfill("faker_layers", day(1), day())
         dagster.wait_for_backfill()
+        dagster.see(re.compile("^Completed$"))
+        dagster.page.reload()  # without the toast of its launch
+        dagster.wait_for_backfill()
         take(dagster, "backfill")
+    with camera.page(1000) as dagster:
+        dagster.open_asset("navigate", "faker", "users")
+        dagster.plots()
+        dagster.see("atlas/quality_score").scroll_into_view_if_needed()
+        take(dagster, "plots")
     checks = project.root / "config" / "checks" / "faker" / "products.yml"
     checks.parent.mkdir(parents=True)
     checks.write_text(FAILING)
@@ -99,7 +104,7 @@ def take_all(camera: Camera, project: Project) -> None:
 
 
 def take(dagster: Dagster, name: str) -> None:
-    """Once nothing is loading any more, and no toast is in the way."""
+    """Once nothing is loading any more."""
     dagster.page.wait_for_load_state("networkidle")
     dagster.page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
     sys.stdout.write(f"docs/images/{name}.png\n")

@@ -38,6 +38,11 @@ class Dagster:
             timeout=PATIENCE_MS
         )
 
+    def wait_for_graph(self) -> None:
+        """Until the boxes have what they show."""
+        expect(self.page.get_by_text("Latest event").first).to_be_visible(timeout=PATIENCE_MS)
+        expect(self.page.get_by_text("Loading")).to_have_count(0, timeout=PATIENCE_MS)
+
     def assets_in_graph(self, name: str) -> Locator:
         """The boxes of the graph that are called so."""
         return self.page.locator("foreignObject").get_by_text(name, exact=True)
@@ -96,8 +101,9 @@ class Dagster:
         self.see(re.compile("[Mm]aterialized in run"))
 
     def plots(self) -> None:
-        """Show the numbers of the asset that is open over time."""
+        """Show the numbers of the partitioned asset that is open, event by event."""
         self.page.get_by_role("button", name="Plots").click(timeout=PATIENCE_MS)
+        self.page.get_by_role("button", name="Events", exact=True).click(timeout=PATIENCE_MS)
 
     def open_check(self, check: str, *key: str) -> None:
         """The checks of an asset, with one of them chosen."""
