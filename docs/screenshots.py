@@ -23,7 +23,7 @@ sys.path.insert(0, str(REPOSITORY))
 from playwright.sync_api import Browser  # noqa: E402
 
 from atlas_dagster_tests.integration.project import Project, day  # noqa: E402
-from atlas_dagster_tests.ui.browser import find_browser, running_browser  # noqa: E402
+from atlas_dagster_tests.ui.browser import running_browser  # noqa: E402
 from atlas_dagster_tests.ui.pages import Dagster  # noqa: E402
 from atlas_dagster_tests.ui.serving import run_atlas, serving  # noqa: E402
 
@@ -51,7 +51,7 @@ class Camera:
 
 def main() -> None:
     """Run the demo, serve it, take all pictures, and leave nothing behind but them."""
-    program = find_browser()
+    program = shutil.which("chromium")
     if program is None:
         sys.exit("Chromium is not installed (Debian: apt-get install chromium)")
     root = Path(tempfile.mkdtemp(prefix="atlas-docs-"))
@@ -60,7 +60,7 @@ def main() -> None:
         shutil.copytree(REPOSITORY / "config", root / "config")
         project.copy_dagster_files()
         run_atlas(project, "demo")
-        with serving(project) as url, running_browser(program) as browser:
+        with serving(project) as url, running_browser(Path(program)) as browser:
             take_all(Camera(browser, url), project)
     finally:
         run_atlas(project, "postgres", "stop")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +11,8 @@ from playwright.sync_api import Browser
 from atlas_dagster_tests.airbyte.scripted import Json, record, state, table
 from atlas_dagster_tests.conftest import fresh_database
 from atlas_dagster_tests.integration.project import Project, connection, day, noon
-from atlas_dagster_tests.ui.browser import HEIGHT, WIDTH, find_browser, running_browser
+from atlas_dagster_tests.programs import program
+from atlas_dagster_tests.ui.browser import HEIGHT, WIDTH, running_browser
 from atlas_dagster_tests.ui.pages import PATIENCE_MS, Dagster
 from atlas_dagster_tests.ui.serving import serving
 
@@ -29,13 +29,7 @@ class Served:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = find_browser()
-    if program is None:
-        why = "Chromium is not installed (Debian: apt-get install chromium)"
-        if os.environ.get("ATLAS_TEST_BROWSER"):
-            pytest.fail(why)
-        pytest.skip(why)
-    with running_browser(program) as browser:
+    with running_browser(program("chromium", "chromium")) as browser:
         yield browser
 
 
