@@ -31,6 +31,21 @@ IMAGES = REPOSITORY / "docs" / "images"
 WIDTH = 1400
 FAILING = "override:\n  row_count: {fail: 1000}\n"
 
+TOP_OF_STACK_TRACE = """() => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    let top = null;
+    while (texts.nextNode()) {
+        const start = texts.currentNode.data.indexOf("Stack Trace:");
+        if (start < 0) continue;
+        const range = document.createRange();
+        range.setStart(texts.currentNode, start);
+        range.setEnd(texts.currentNode, start + 1);
+        top = range.getBoundingClientRect().top;
+    }
+    return top;
+}"""
+"""Of the last event that has one: paths of the machine are nothing for the docs."""
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -99,14 +114,21 @@ def take_all(camera: Camera, project: Project) -> None:
         dagster.open_graph("faker")
         dagster.materialize_all()
         dagster.wait_for_run("Failure")
+        dagster.page.reload()
         dagster.see("give the run the tag")
-        take(dagster, "closed-gate")
+        take(dagster, "closed-gate", height=dagster.page.evaluate(TOP_OF_STACK_TRACE))
 
 
-def take(dagster: Dagster, name: str) -> None:
-    """Once nothing is loading any more."""
+def take(dagster: Dagster, name: str, height: float | None = None) -> None:
+    """Once nothing is loading any more; ``height`` cuts off what is below."""
     dagster.page.wait_for_load_state("networkidle")
-    dagster.page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
+    view = dagster.page.viewport_size
+    assert view is not None
+    dagster.page.screenshot(
+        path=IMAGES / f"{name}.png",
+        animations="disabled",
+        clip={"x": 0, "y": 0, "width": WIDTH, "height": height or view["height"]},
+    )
     sys.stdout.write(f"docs/images/{name}.png\n")
 
 

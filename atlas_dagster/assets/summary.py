@@ -38,7 +38,7 @@ class LastSync:
 class Quality:
     """The scan of the run, else the newest one; ``first_day`` is None of the whole table.
 
-    ``broken`` holds the checks that did not pass, the name and what was found.
+    ``broken`` holds name, status and message of the checks that warned, failed or had an error.
     """
 
     overall: float | None
@@ -46,15 +46,17 @@ class Quality:
     first_day: date | None
     last_day: date | None
     checks: int
+    passed: int
     broken: list[list[str]]
 
 
 @dataclass(frozen=True)
 class StreamNews:
-    """What is known of a stream once its history is built."""
+    """What is known of a stream once its history is built; ``scanned``: for personal data."""
 
     label: str
     built: NavigateResult
+    scanned: bool
     verdicts: Sequence[StoredVerdict]
     policy: StreamPolicy
     sync: LastSync | None
@@ -70,7 +72,7 @@ def load_news(
     policy: StreamPolicy,
     run_id: str,
 ) -> StreamNews:
-    """What else there is to know, in three queries of single rows, by their indexes."""
+    """What else there is to know: four queries of a stream's rows in pipeline."""
     with connection.cursor(row_factory=class_row(LastSync)) as cursor:
         sync = cursor.execute(
             _LAST_SYNC, (stream.connection_id, stream.namespace or "", stream.name)
@@ -80,7 +82,8 @@ def load_news(
             _QUALITY, {"table_name": stream.table_name, "run_id": run_id}
         ).fetchone()
     changes = load_changes(connection, stream, run_id)
-    return StreamNews(stream.label, built, verdicts, policy, sync, quality, changes)
+    scanned = connection.execute(_SCANNED, (stream.table_name,)).fetchone() == (True,)
+    return StreamNews(stream.label, built, scanned, verdicts, policy, sync, quality, changes)
 
 
 def summary(news: StreamNews) -> dict[str, Any]:
@@ -103,7 +106,7 @@ def news_numbers(news: StreamNews) -> dict[str, Any]:
     return {
         **changes,
         **({} if score is None else {"atlas/quality_score": math.floor(score * 100) / 100}),
-        "atlas/pii_fields": len(_fields(news.verdicts)),
+        **({"atlas/pii_fields": len(_fields(news.verdicts))} if news.scanned else {}),
     }
 
 
@@ -115,7 +118,7 @@ def _lines(news: StreamNews) -> Iterator[str]:
     yield f"- Last sync: {_sync(news.sync)}"
     yield from _quality(news.quality)
     yield from _schema(news.changes)
-    yield from _personal(news.verdicts, news.policy)
+    yield from _personal(news)
 
 
 def _keys(built: NavigateResult) -> str:
@@ -137,10 +140,9 @@ def _quality(quality: Quality | None) -> Iterator[str]:
         yield "- Quality: not checked"
         return
     score = "no score" if quality.overall is None else f"{shown_score(quality.overall)} of 100"
-    passed = quality.checks - len(quality.broken)
     yield (
         f"- Quality of {_days(quality)}: {score}, coverage {quality.coverage:.2f};"
-        f" {passed:,} of {quality.checks:,} checks passed"
+        f" {quality.passed:,} of {quality.checks:,} checks passed"
     )
     for name, status, message in quality.broken[:SHOWN]:
         yield f"    - {status}: {code(name)}: {escaped(message)}"
@@ -170,10 +172,10 @@ def _more(count: int) -> Iterator[str]:
         yield f"    - and {count - SHOWN:,} more"
 
 
-def _personal(verdicts: Sequence[StoredVerdict], policy: StreamPolicy) -> Iterator[str]:
-    fields = _fields(verdicts)
+def _personal(news: StreamNews) -> Iterator[str]:
+    fields = _fields(news.verdicts)
     if not fields:
-        yield "- Personal data: none was found"
+        yield f"- Personal data: {'none was found' if news.scanned else 'never looked for'}"
         return
     yield f"- Personal data in {len(fields):,} fields:"
     yield ""
@@ -181,7 +183,7 @@ def _personal(verdicts: Sequence[StoredVerdict], policy: StreamPolicy) -> Iterat
     yield table(
         ("field", "holds", "policy"),
         [
-            (code(field_name(path)), ", ".join(held), policy.action(path).value)
+            (code(field_name(path)), ", ".join(held), news.policy.action(path).value)
             for path, held in shown
         ],
     )
@@ -196,6 +198,8 @@ def _fields(verdicts: Sequence[StoredVerdict]) -> Mapping[tuple[str, ...], list[
         fields.setdefault(verdict.path, []).append(verdict.entity)
     return fields
 
+
+_SCANNED = "select exists (select from pipeline.pii_scan where table_name = %s)"
 
 _LAST_SYNC = """
     select
@@ -219,6 +223,7 @@ _QUALITY = """
         first_day,
         last_day,
         count(result.check_name) as checks,
+        count(*) filter (where result.status = 'pass') as passed,
         coalesce(
             array_agg(array[check_name, result.status, message] order by check_name)
                 filter (where result.status in ('warn', 'fail', 'error')),

@@ -67,10 +67,21 @@ def test_the_summary_tells_of_checks_that_broke_and_of_drift(
     assert "- Schema changed:\n    - 'age' was added as bigint" in page
 
 
+def test_what_was_never_scanned_is_not_said_to_hold_nothing_personal(
+    instance: dg.DagsterInstance, crm: ScriptedConnector
+) -> None:
+    layers = ("airbyte", "explore", "chart", "navigate")
+    assets = [dg.AssetKey([layer, "crm", "people"]) for layer in layers]
+    found = metadata(run(instance, "crm", day(), assets), "navigate", "crm", "people")
+    assert "- Quality: not checked" in found["atlas/summary"]
+    assert "- Personal data: never looked for" in found["atlas/summary"]
+    assert not {"atlas/pii_fields", "atlas/quality_score"} & set(found)
+
+
 def test_a_build_of_many_days_keeps_the_page_once(
     instance: dg.DagsterInstance, crm: ScriptedConnector
 ) -> None:
-    assert run(instance, "crm", day()).success
+    assert run(instance, "crm_sync").success
     built = run_range(instance, "crm_layers", day(2), day())
     events = built.asset_materializations_for_node("navigate__crm__people")
     assert ["atlas/summary" in event.metadata for event in events] == [False, False, True]

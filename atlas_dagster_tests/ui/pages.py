@@ -103,7 +103,7 @@ class Dagster:
     def plots(self) -> None:
         """Show the numbers of the partitioned asset that is open, event by event."""
         self.page.get_by_role("button", name="Plots").click(timeout=PATIENCE_MS)
-        self.page.get_by_role("button", name="Events", exact=True).click(timeout=PATIENCE_MS)
+        self.page.get_by_role("button", name=re.compile("Events$")).click(timeout=PATIENCE_MS)
 
     def open_check(self, check: str, *key: str) -> None:
         """The checks of an asset, with one of them chosen."""
