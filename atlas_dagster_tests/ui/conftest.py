@@ -55,37 +55,29 @@ def served(
             yield Served(project, url)
 
 
-@pytest.fixture
-def dagster(browser: Browser, served: Served) -> Iterator[Dagster]:
-    """The UI in a page of its own."""
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+@pytest.fixture(scope="session")
+def dagster(browser: Browser, served: Served) -> Dagster:
+    """The UI, in one page: another would load all of it again."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
     page.set_default_timeout(PATIENCE_MS)
-    yield Dagster(page, served.url)
-    page.close()
+    return Dagster(page, served.url)
 
 
 @pytest.fixture(scope="session")
-def shop_run(browser: Browser, served: Served) -> str:
-    """The run of the connection `shop`, started in its graph, for today."""
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-    dagster = Dagster(page, served.url)
+def shop_run(dagster: Dagster) -> str:
+    """The run of the connection `shop`, started in its graph, for today; it has succeeded."""
     dagster.open_graph("shop")
     dagster.materialize_all()
     dagster.wait_for_run("Success")
-    url = page.url
-    page.close()
-    return url
+    return dagster.page.url
 
 
 @pytest.fixture(scope="session")
-def shop_backfill(browser: Browser, served: Served, shop_run: str) -> str:
+def shop_backfill(dagster: Dagster, shop_run: str) -> str:
     """A backfill of the layers of `shop` of two days, on its way."""
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-    Dagster(page, served.url).backfill("shop_layers", day(1), day())
-    page.wait_for_url("**/runs/b/*")
-    url = page.url
-    page.close()
-    return url
+    dagster.backfill("shop_layers", day(1), day())
+    dagster.page.wait_for_url("**/runs/b/*")
+    return dagster.page.url
 
 
 def people() -> list[Json]:
