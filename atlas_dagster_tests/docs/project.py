@@ -1,0 +1,115 @@
+"""The project that commands of the documentation are run in: a clone with `faker` synced."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from atlas_dagster_tests.airbyte import connector
+from atlas_dagster_tests.airbyte.scripted import Json, record, state, table
+from atlas_dagster_tests.docs.shell import Shell
+from atlas_dagster_tests.integration.project import REPOSITORY, day, noon
+
+FILES = (
+    "config",
+    "dagster.yaml",
+    "docs",
+    "Makefile",
+    "pyproject.toml",
+    "qalita_pack",
+    "workspace.yaml",
+)
+
+_TEXT = {"type": ["null", "string"]}
+_NUMBER = {"type": ["null", "number"]}
+_INSTANT = {
+    "type": ["null", "string"],
+    "format": "date-time",
+    "airbyte_type": "timestamp_with_timezone",
+}
+_TIMES = {"created_at": _INSTANT, "updated_at": _INSTANT}
+
+USERS = table(
+    "users",
+    {
+        "id": {"type": "integer"},
+        "name": _TEXT,
+        "email": {**_TEXT, "format": "email"},
+        "nationality": _TEXT,
+        "age": _NUMBER,
+        **_TIMES,
+    },
+    cursor="updated_at",
+)
+PRODUCTS = table(
+    "products",
+    {"id": {"type": "integer"}, "make": _TEXT, "model": _TEXT, "price": _NUMBER, **_TIMES},
+    cursor="updated_at",
+)
+PURCHASES = table(
+    "purchases",
+    {
+        "id": {"type": "integer"},
+        "user_id": {"type": ["null", "integer"]},
+        "product_id": {"type": ["null", "integer"]},
+        **_TIMES,
+    },
+    cursor="updated_at",
+)
+
+USERS_SYNCED = 60
+USERS_CHANGED = 20
+
+
+def install_faker(root: Path) -> Path:
+    """Put a scripted connector where `config/connections.yaml` has the real one installed.
+
+    Returns its directory.
+    """
+    text = (REPOSITORY / "config" / "connections.yaml").read_text()
+    package = re.search(r"airbyte-source-faker==[0-9.]+", text)
+    assert package
+    home = root / ".atlas" / "connectors" / package[0].replace("==", "-") / "bin"
+    home.mkdir(parents=True)
+    executable = home / "source-faker"
+    executable.write_text(f"#!{sys.executable} -IS\n{Path(connector.__file__).read_text()}")
+    executable.chmod(0o755)
+    (home.parent / ".atlas-installed").touch()
+    return home
+
+
+def sync_twice(shell: Shell, home: Path) -> None:
+    """Run the job `faker` for yesterday and for today; some users change in between."""
+    for on, users in ((day(1), USERS_SYNCED), (day(), USERS_CHANGED)):
+        scenario = {
+            "spec": {"type": "object"},
+            "check": {"status": "SUCCEEDED"},
+            "catalog": {"streams": [USERS, PRODUCTS, PURCHASES]},
+            "steps": [*_records(on, users), *_states()],
+        }
+        (home / "scenario.json").write_text(json.dumps(scenario))
+        tags = json.dumps({"dagster/partition": on})
+        done = shell.run(
+            f"dagster job execute -m atlas_dagster.definitions -j faker --tags '{tags}'"
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def _records(on: str, users: int) -> Iterator[Json]:
+    """Records that were extracted at noon of a day; those of another day differ."""
+    at, times = noon(on), {"created_at": "2026-01-01T00:00:00Z", "updated_at": f"{on}T11:00:00Z"}
+    for n in range(1, users + 1):
+        user = {"name": f"Ann {n} of {on}", "email": f"ann{n}@example.com", "nationality": "Dutch"}
+        yield record("users", {"id": n, **user, "age": 20 + n, **times}, at=at)
+        purchase = {"id": n, "user_id": n, "product_id": n % 10 + 1, **times}
+        yield record("purchases", purchase, at=at)
+    for n in range(1, 11):
+        product = {"id": n, "make": "Audi", "model": f"A{n}", "price": 100.5 * n, **times}
+        yield record("products", product, at=at)
+
+
+def _states() -> list[Json]:
+    return [state(name, {"updated_at": day()}) for name in ("users", "products", "purchases")]
