@@ -13,7 +13,7 @@ from atlas_dagster.qalita import deliveries as ledger
 from atlas_dagster.qalita.mapping import Subject, defined_subjects, load_mapping
 from atlas_dagster.qalita.settings import URL_NAMES, load_qalita_server
 from atlas_dagster.settings import Settings, load_settings
-from atlas_dagster.warehouse import connect, migrate, resolve_url
+from atlas_dagster.warehouse import connect, migrate, resolve_session_url, resolve_url
 
 MOST_LINES = 50
 _HEADER = ("id", "delivery", "state", "tries", "reason")
@@ -94,7 +94,7 @@ def sandbox(*, port: int, clear: bool) -> None:
     """A QALITA of your own, stored in the warehouse, until it is stopped; for trying things out."""
     from atlas_dagster.qalita.sandbox import app
 
-    database_url = resolve_url(load_settings())
+    database_url = resolve_session_url(load_settings())
     with connect(database_url, application="atlas qalita") as warehouse:
         migrate(warehouse)
     if clear:

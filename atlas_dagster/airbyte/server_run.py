@@ -14,7 +14,7 @@ from atlas_dagster.airbyte.server_sync import Follower, follow, start_or_adopt
 from atlas_dagster.airbyte.snapshot import StoredConnection
 from atlas_dagster.catalog import Connection
 from atlas_dagster.settings import AirbyteServer, Settings
-from atlas_dagster.warehouse import connect, migrate, resolve_url
+from atlas_dagster.warehouse import connect, migrate, resolve_session_url, resolve_url
 
 
 def run_sync(
@@ -33,7 +33,7 @@ def run_sync(
     http = AirbyteHttp(server)
     api = AirbyteApi(http)
     try:
-        with _alone(url, stored):
+        with _alone(resolve_session_url(settings), stored):
             job_id = start_or_adopt(api, stored.id, stored.slug, follower)
             with connect(url, application="atlas sync") as warehouse:
                 server_ledger.open_job(warehouse, stored.id, job_id, run_id)

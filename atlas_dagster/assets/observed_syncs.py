@@ -30,7 +30,7 @@ from atlas_dagster.catalog import Connection
 from atlas_dagster.catalog_store import load_connection
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.settings import AirbyteServer, Settings
-from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
+from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_session_url
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,7 +73,9 @@ def build_observed_syncs_sensor(
         deadline = time.monotonic() + BUDGET_SECONDS
         known = context.cursor
         cursor = msgspec.json.decode(known, type=SyncCursor) if known else first_cursor()
-        with connect(resolve_url(settings), application="atlas observed_syncs") as warehouse:
+        with connect(
+            resolve_session_url(settings), application="atlas observed_syncs"
+        ) as warehouse:
             migrate(warehouse)
             observed = observe(settings, ask(), warehouse, cursor, deadline)
             index = reader.read()

@@ -40,7 +40,7 @@ from atlas_dagster.qalita.mapping import (
 )
 from atlas_dagster.qalita.settings import URL_NAMES, QalitaServer
 from atlas_dagster.settings import Settings
-from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
+from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_session_url
 
 if TYPE_CHECKING:
     from atlas_dagster.qalita.client import QalitaApi
@@ -87,7 +87,7 @@ def build_qalita_sensor(
         deadline = time.monotonic() + BUDGET_SECONDS
         cursor = _parse(context.cursor)
         mapping = load_mapping(settings.config_dir)
-        with connect(resolve_url(settings), application="atlas qalita") as warehouse:
+        with connect(resolve_session_url(settings), application="atlas qalita") as warehouse:
             migrate(warehouse)
             after, written = record_works(
                 context.instance, warehouse, cursor.after, settled(), subjects, mapping

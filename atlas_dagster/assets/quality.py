@@ -180,7 +180,7 @@ def _quality_run(
     rules: AtlasRules,
 ) -> Generator[QualityRun]:
     keys = run_days(context.run)
-    with warehouse.connect() as connection:
+    with warehouse.session() as connection:
         yield QualityRun(connection, stream, rules, keys, context.run.run_id)
 
 

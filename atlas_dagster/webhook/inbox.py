@@ -26,13 +26,16 @@ class Refusals:
 
 
 async def open_inbox(url: str) -> AsyncPgConnection:
-    """Connect to the warehouse, each statement a transaction; raises psycopg.OperationalError."""
+    """Connect to the warehouse, each statement a transaction; raises psycopg.OperationalError.
+
+    Nothing is prepared or set: a pooler may hand out another session to each transaction.
+    """
     return await psycopg.AsyncConnection.connect(
         url,
         autocommit=True,
         application_name="atlas webhook",
         connect_timeout=CONNECT_SECONDS,
-        options="-c timezone=UTC -c client_min_messages=warning",
+        prepare_threshold=None,
     )
 
 
