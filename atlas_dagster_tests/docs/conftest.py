@@ -35,7 +35,8 @@ def shell() -> Iterator[Shell]:
             (programs / "psql").symlink_to(embedded_postgres._binaries() / "psql")
             (programs / "activate").write_text(f"PATH='{programs}':$PATH\n")
             path = os.pathsep.join([str(programs), str(_python()), inherited["PATH"]])
-            shell = Shell(root, {**inherited, "PATH": path, "DAGSTER_HOME": str(root)})
+            shell = Shell(root, {**inherited, "PATH": path})
+            assert shell.run("make env-file").returncode == 0
             home = install_faker(root)
             _waive_durability(embedded_postgres.start(root / ".atlas"))
             sync_twice(shell, home)

@@ -14,6 +14,7 @@ from atlas_dagster_tests.docs.shell import Shell
 from atlas_dagster_tests.integration.project import REPOSITORY, day, noon
 
 FILES = (
+    ".env.example",
     "config",
     "dagster.yaml",
     "docs",
