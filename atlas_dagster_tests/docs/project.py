@@ -24,39 +24,55 @@ FILES = (
     "workspace.yaml",
 )
 
-_TEXT = {"type": ["null", "string"]}
-_NUMBER = {"type": ["null", "number"]}
-_INSTANT = {
-    "type": ["null", "string"],
-    "format": "date-time",
-    "airbyte_type": "timestamp_with_timezone",
-}
+_TEXT, _WHOLE = {"type": "string"}, {"type": "integer"}
+_INSTANT = {**_TEXT, "format": "date-time", "airbyte_type": "timestamp_with_timezone"}
+_MAYBE = {**_INSTANT, "type": ["null", "string"]}
 _TIMES = {"created_at": _INSTANT, "updated_at": _INSTANT}
+_PLACE = (
+    "street_number",
+    "street_name",
+    "city",
+    "state",
+    "province",
+    "postal_code",
+    "country_code",
+)
+_PERSON = ("name", "title", "email", "telephone", "gender", "language", "academic_degree")
+_MORE = ("nationality", "occupation", "height", "blood_type")
 
+# The fields of airbyte-source-faker 7.2.1.
 USERS = table(
     "users",
     {
-        "id": {"type": "integer"},
-        "name": _TEXT,
-        "email": {**_TEXT, "format": "email"},
-        "nationality": _TEXT,
-        "age": _NUMBER,
+        "id": _WHOLE,
         **_TIMES,
+        **dict.fromkeys((*_PERSON, *_MORE), _TEXT),
+        "age": _WHOLE,
+        "weight": _WHOLE,
+        "address": {"type": "object", "properties": dict.fromkeys(_PLACE, _TEXT)},
     },
     cursor="updated_at",
 )
 PRODUCTS = table(
     "products",
-    {"id": {"type": "integer"}, "make": _TEXT, "model": _TEXT, "price": _NUMBER, **_TIMES},
+    {
+        "id": _WHOLE,
+        "make": _TEXT,
+        "model": _TEXT,
+        "year": _WHOLE,
+        "price": {"type": "number"},
+        **_TIMES,
+    },
     cursor="updated_at",
 )
 PURCHASES = table(
     "purchases",
     {
-        "id": {"type": "integer"},
-        "user_id": {"type": ["null", "integer"]},
-        "product_id": {"type": ["null", "integer"]},
+        "id": _WHOLE,
+        "user_id": _WHOLE,
+        "product_id": _WHOLE,
         **_TIMES,
+        **dict.fromkeys(("added_to_cart_at", "purchased_at", "returned_at"), _MAYBE),
     },
     cursor="updated_at",
 )
@@ -103,13 +119,30 @@ def _records(on: str, users: int) -> Iterator[Json]:
     """Records that were extracted at noon of a day; those of another day differ."""
     at, times = noon(on), {"created_at": "2026-01-01T00:00:00Z", "updated_at": f"{on}T11:00:00Z"}
     for n in range(1, users + 1):
-        user = {"name": f"Ann {n} of {on}", "email": f"ann{n}@example.com", "nationality": "Dutch"}
-        yield record("users", {"id": n, **user, "age": 20 + n, **times}, at=at)
-        purchase = {"id": n, "user_id": n, "product_id": n % 10 + 1, **times}
-        yield record("purchases", purchase, at=at)
+        yield record("users", {**_user(n, on), **times}, at=at)
+        purchase = {
+            "id": n,
+            "user_id": n,
+            "product_id": n % 10 + 1,
+            "purchased_at": f"{on}T10:00:00Z",
+        }
+        yield record("purchases", {**purchase, **times}, at=at)
     for n in range(1, 11):
-        product = {"id": n, "make": "Audi", "model": f"A{n}", "price": 100.5 * n, **times}
-        yield record("products", product, at=at)
+        product = {"id": n, "make": "Audi", "model": f"A{n}", "year": 2000 + n, "price": 100.5 * n}
+        yield record("products", {**product, **times}, at=at)
+
+
+def _user(n: int, on: str) -> Json:
+    return {
+        "id": n,
+        **{field: f"some {field}" for field in (*_PERSON, *_MORE)},
+        "name": f"Ann {n} of {on}",
+        "email": f"ann{n}@example.com",
+        "telephone": f"+1-202-456-{1000 + n}",
+        "age": 20 + n,
+        "weight": 50 + n,
+        "address": {field: f"some {field}" for field in _PLACE},
+    }
 
 
 def _states() -> list[Json]:
