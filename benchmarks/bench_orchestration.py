@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from _landed import RECORDS, land, prepare_landing
 from _measure import (
     Cost,
     Server,
@@ -32,19 +33,15 @@ from _measure import (
     throwaway_directory,
     throwaway_server,
 )
-from _project import project_environment, save_synced_catalog, write_project
+from _project import project_environment, write_project
 from psycopg import sql
 
-from atlas_dagster.airbyte import landing_sql
 from atlas_dagster.catalog import Stream
-from atlas_dagster.config import load_connections
-from atlas_dagster.json_schema import ColumnType
 from atlas_dagster.settings import Settings
-from atlas_dagster.warehouse import PgConnection, connect, identifier, migrate
+from atlas_dagster.warehouse import PgConnection, connect, migrate
 
 WALL_TARGET = 0.5  # seconds a stream
 CONNECTION = "many"
-RECORDS = 100
 
 # The same definitions under the executor that gives each step a process of its own, forked from one
 # that has imported all that a step needs.
@@ -82,14 +79,6 @@ def define():
 
 defs = define()
 """
-
-VALUES: Mapping[ColumnType, str] = {
-    ColumnType.TEXT: "'text ' || i",
-    ColumnType.BIGINT: "i",
-    ColumnType.NUMERIC: "i * 1.5",
-    ColumnType.BOOLEAN: "i % 2 = 0",
-    ColumnType.TIMESTAMPTZ: "clock_timestamp()",
-}
 
 
 @dataclass(frozen=True)
@@ -138,28 +127,6 @@ def measure(
             if number:
                 runs[executor].append(run)
     return runs
-
-
-def prepare_landing(warehouse: PgConnection, settings: Settings) -> Sequence[Stream]:
-    """What a sync leaves: the connection's catalog, and landing tables, still empty."""
-    (embedded,) = load_connections(settings)
-    streams = save_synced_catalog(warehouse, embedded, settings).streams
-    warehouse.execute("create schema landing")
-    for stream in streams:
-        warehouse.execute(landing_sql.create_table(stream.landing, stream.columns))
-    return streams
-
-
-def land(warehouse: PgConnection, streams: Sequence[Stream]) -> None:
-    """A new version of every record of every stream, extracted today."""
-    for stream in streams:
-        values = sql.SQL(", ").join(sql.SQL(VALUES[c.type]) for c in stream.columns)
-        warehouse.execute(
-            sql.SQL(
-                "insert into {} select gen_random_uuid()::text, clock_timestamp(),"
-                ' \'{{"changes": [], "sync_id": 1}}\', 0, {} from generate_series(1, {}) as i'
-            ).format(identifier(stream.landing), values, sql.Literal(RECORDS))
-        )
 
 
 def run_layers(
