@@ -1,4 +1,4 @@
-"""Every command of the documentation is run, or stands in a list here with the reason."""
+"""Every command and query of the documentation is run, or listed here with the reason."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+import psycopg
 import pytest
 
+from atlas_dagster import embedded_postgres
 from atlas_dagster.qalita.sandbox.app import API_TOKEN
 from atlas_dagster_tests.airbyte.api import environment
 from atlas_dagster_tests.airbyte_server.double import AirbyteDouble
@@ -88,15 +90,46 @@ def test_every_target_of_make_is_there() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
-def test_the_commands_of_a_page_do_what_it_says(shell: Shell, page: Page) -> None:
+def test_commands_do_what_the_pages_say_and_queries_run(shell: Shell) -> None:
+    """One test for all pages, since they share a project, which is dear."""
+    failures = [failure for page in all_pages() for failure in _failures(shell, page)]
+    assert not failures, "\n\n".join(failures)
+
+
+def _failures(shell: Shell, page: Page) -> Iterator[str]:
+    """What goes wrong on a page whose blocks are followed from the first to the last one."""
     shown = [command for block in page.blocks(*LANGUAGES) for command in commands(block)]
     with _servers(shell, [command for command in shown if command.text in SERVERS]) as around:
         for block in page.blocks():
-            _write_checks(around, block)
-            for command in commands(block) if block.language in LANGUAGES else ():
-                if command.text not in SERVERS and command.text not in NOT_RUN:
-                    _check(around, command)
+            if block.language in LANGUAGES:
+                run = [c for c in commands(block) if c.text not in {*SERVERS, *NOT_RUN}]
+                yield from filter(None, (_failure(around, command) for command in run))
+            elif block.language == "sql":
+                yield from filter(None, (_refusal(around, block.where, q) for q in _queries(block)))
+            else:
+                _write_checks(around, block)
+
+
+def _failure(shell: Shell, command: Command) -> str | None:
+    done = shell.run(shell.now(command.text), TYPED)
+    is_right = done.returncode == FAILS.get(command.text, 0)
+    if is_right and (command.printed is None or is_printed(command.printed, done.stdout)):
+        return None
+    return f"{command.where}: {command.text}\nexit code {done.returncode}\n{done.stdout[-4000:]}"
+
+
+def _queries(block: Block) -> list[str]:
+    return [query for query in re.split(r";[^\n]*\n", block.text) if query.strip()]
+
+
+def _refusal(shell: Shell, where: str, query: str) -> str | None:
+    url = embedded_postgres.start(shell.root / ".atlas")
+    try:
+        with psycopg.connect(url) as connection:
+            connection.execute(shell.now(query).encode()).fetchall()
+    except psycopg.Error as error:
+        return f"{where}: {error}\n{query}"
+    return None
 
 
 def _write_checks(shell: Shell, block: Block) -> None:
@@ -106,14 +139,6 @@ def _write_checks(shell: Shell, block: Block) -> None:
         file = shell.root / named[1]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(block.text)
-
-
-def _check(shell: Shell, command: Command) -> None:
-    done = shell.run(shell.now(command.text), TYPED)
-    told = f"{command.where}: {command.text}\n{done.stdout[-4000:]}"
-    assert done.returncode == FAILS.get(command.text, 0), told
-    if command.printed is not None:
-        assert is_printed(command.printed, done.stdout), told
 
 
 @contextmanager

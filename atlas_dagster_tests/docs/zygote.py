@@ -52,6 +52,7 @@ def commands(directory: Path, environment: Mapping[str, str]) -> Iterator[None]:
         program.chmod(0o755)
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", __name__, address],
+        cwd=directory,
         env=dict(environment),
         stdout=subprocess.PIPE,
         text=True,
