@@ -115,7 +115,9 @@ def _failure(shell: Shell, command: Command) -> str | None:
     is_right = done.returncode == FAILS.get(command.text, 0)
     if is_right and (command.printed is None or is_printed(command.printed, done.stdout)):
         return None
-    return f"{command.where}: {command.text}\nexit code {done.returncode}\n{done.stdout[-4000:]}"
+    shown = f"\nwhere the page shows:\n{command.printed}" if is_right else ""
+    told = f"exit code {done.returncode}\n{done.stdout[-4000:]}"
+    return f"{command.where}: {command.text}\n{told}{shown}"
 
 
 def _queries(block: Block) -> list[str]:
