@@ -128,7 +128,8 @@ def _refusal(shell: Shell, where: str, query: str) -> str | None:
     url = embedded_postgres.start(shell.root / ".atlas")
     try:
         with psycopg.connect(url) as connection:
-            connection.execute(shell.now(query).encode()).fetchall()
+            connection.execute(shell.now(query).encode())
+            connection.rollback()  # no page needs what another one has made
     except psycopg.Error as error:
         return f"{where}: {error}\n{query}"
     return None
