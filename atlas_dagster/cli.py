@@ -13,15 +13,19 @@ from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.cli_checks import checks
+from atlas_dagster.cli_doctor import doctor
+from atlas_dagster.cli_metrics import metrics
 from atlas_dagster.cli_pii import pii
 from atlas_dagster.cli_qalita import qalita
 from atlas_dagster.cli_refresh import refresh, refresh_if_set
 from atlas_dagster.cli_retention import retention
+from atlas_dagster.cli_roles import roles
 from atlas_dagster.cli_snapshot import snapshot
 from atlas_dagster.cli_state import state
 from atlas_dagster.cli_subject import subject
 from atlas_dagster.cli_webhook import webhook
 from atlas_dagster.errors import AtlasError, ConfigError
+from atlas_dagster.logs import log_format
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import connect, migrate, resolve_url
 
@@ -58,7 +62,7 @@ def dev(arguments: tuple[str, ...]) -> None:
     with connect(resolve_url(settings)) as connection:
         migrate(connection)
     refresh_if_set(settings)
-    command = [sys.executable, "-m", "dagster", "dev", *arguments]
+    command = [sys.executable, "-m", "dagster", "dev", *_log_options(arguments), *arguments]
     environment = {
         "DAGSTER_HOME": str(project),
         "ATLAS_DAGSTER_WEBSERVER_URL": _webserver_url(arguments),
@@ -75,6 +79,8 @@ def demo() -> None:
     run_demo(load_settings())
 
 
+atlas.add_command(doctor)
+atlas.add_command(roles)
 atlas.add_command(checks)
 atlas.add_command(refresh)
 atlas.add_command(state)
@@ -83,6 +89,7 @@ atlas.add_command(retention)
 atlas.add_command(pii)
 atlas.add_command(subject)
 atlas.add_command(webhook)
+atlas.add_command(metrics)
 atlas.add_command(qalita)
 
 
@@ -104,6 +111,12 @@ def url() -> None:
 
 
 @postgres.command()
+def programs() -> None:
+    """Print the directory of its programs: psql, pg_dump, pg_restore and others."""
+    click.echo(str(embedded_postgres.binaries()))
+
+
+@postgres.command()
 def stop() -> None:
     """Stop it, after what it holds is safe on disk."""
     stopped = embedded_postgres.stop(load_settings().data_dir)
@@ -117,6 +130,12 @@ def status() -> None:
         click.echo("PostgreSQL is not running")
         sys.exit(NOT_RUNNING_EXIT_CODE)
     click.echo("PostgreSQL is running")
+
+
+def _log_options(arguments: Sequence[str]) -> list[str]:
+    """Dagster's own option for lines of JSON, unless the arguments name a format."""
+    named = any(argument.partition("=")[0] == "--log-format" for argument in arguments)
+    return ["--log-format", "json"] if log_format() == "json" and not named else []
 
 
 def _webserver_url(arguments: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def doctor() -> None:
     api = QalitaApi(QalitaHttp(server, Retries(most=1)))
     is_well = True
     try:
-        for finding in examine(api, mapping, _streams(settings)):
+        for finding in examine(api, mapping, defined_streams(settings)):
             is_well = is_well and finding.is_well
             verdict = "ok" if finding.is_well else "WRONG"
             click.echo(f"{finding.what:<8} {verdict:<6} {finding.text}")
@@ -92,8 +92,10 @@ def replay(ids: tuple[int, ...]) -> None:
 @click.option("--clear", is_flag=True, help="Forget what arrived before.")
 def sandbox(*, port: int, clear: bool) -> None:
     """A QALITA of your own, stored in the warehouse, until it is stopped; for trying things out."""
+    from atlas_dagster.logs import configure_logging
     from atlas_dagster.qalita.sandbox import app
 
+    configure_logging()
     database_url = resolve_session_url(load_settings())
     with connect(database_url, application="atlas qalita") as warehouse:
         migrate(warehouse)
@@ -129,7 +131,7 @@ def _reason(reason: str, request_id: str | None) -> str:
     return f"{reason} (request {request_id})" if request_id else reason
 
 
-def _streams(settings: Settings) -> list[Subject]:
+def defined_streams(settings: Settings) -> list[Subject]:
     """The streams that are defined, embedded and of an Airbyte server."""
     from atlas_dagster.airbyte.workspace import build_workspace
 

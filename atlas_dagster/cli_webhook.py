@@ -13,6 +13,7 @@ def webhook() -> None:
     """Receive Airbyte's webhooks until it is stopped."""
     settings = load_settings()
     receiver = load_webhook_settings()
+    from atlas_dagster.http_server import base_url
     from atlas_dagster.webhook.app import PATH
     from atlas_dagster.webhook.server import listen, serve
 
@@ -20,8 +21,7 @@ def webhook() -> None:
     with connect(url, application="atlas webhook") as connection:
         migrate(connection)
     with listen(receiver) as listener:
-        host, port = receiver.host, listener.getsockname()[1]
-        base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        base = base_url(receiver.host, listener)
         click.echo(f"listening on {base}")
         click.echo(f"the URL for Airbyte's webhooks: {base}{PATH}/<ATLAS_WEBHOOK_TOKEN>")
         serve(receiver, url, listener)

@@ -16,17 +16,19 @@ from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine
+from sqlalchemy import event
 from typing_extensions import Self
 
 from atlas_dagster.settings import Settings, load_settings
-from atlas_dagster.warehouse import resolve_url
+from atlas_dagster.warehouse import acting_role, resolve_url
 
 
 class AtlasStorage(DagsterPostgresStorage):
     """Runs, events and schedules in ATLAS_DAGSTER_URL, else in the warehouse's database.
 
-    A process keeps its connections. Dagster's own storage opens one for each statement, which is a
-    third of the CPU that a run of small steps costs, server included.
+    Sessions act as `warehouse.acting_role` says. A process keeps its connections: Dagster's own
+    storage opens one for each statement, which is a third of the CPU that a run of small steps
+    costs, server included.
     """
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None) -> None:
@@ -38,6 +40,7 @@ class AtlasStorage(DagsterPostgresStorage):
             max_overflow=-1,  # threads get connections of their own, closed after use
             pool_pre_ping=True,  # the server may have been restarted since
         )
+        event.listen(engine, "connect", _act_as_writer)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
             storage._engine = engine  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
@@ -52,6 +55,11 @@ class AtlasStorage(DagsterPostgresStorage):
         config_value: Mapping[str, Any],  # noqa: ARG003
     ) -> Self:
         return cls(postgres_url=storage_url(load_settings()), inst_data=inst_data)
+
+
+def _act_as_writer(session: Any, _: object) -> None:
+    with session.cursor() as cursor:
+        cursor.execute(acting_role(session.server_version).as_string())
 
 
 class AtlasArtifactStorage(LocalArtifactStorage):

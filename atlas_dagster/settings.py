@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.logs import log_format
 
 CLOUD_REST_URL = "https://api.airbyte.com/v1"
 SHORTEST_SECRET = 16  # characters
@@ -108,6 +112,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises ConfigError naming the variable that is wrong.
     """
     env = os.environ if environ is None else environ
+    log_format(env)  # a mistake in it is told where all others are
     project_dir = _path(env, "ATLAS_PROJECT_DIR", Path.cwd(), Path.cwd())
     warehouse_url = _postgres_url(env, "ATLAS_WAREHOUSE_URL")
     session_url = _postgres_url(env, "ATLAS_WAREHOUSE_SESSION_URL")
@@ -272,6 +277,13 @@ def _postgres_url(env: Mapping[str, str], name: str) -> str | None:
         return None
     if not value.startswith(("postgresql://", "postgres://")):
         raise ConfigError(f"{name}: expected a URL that starts with postgresql://")
+    try:
+        conninfo_to_dict(value)
+    except psycopg.ProgrammingError:  # its text may hold a part of the password
+        raise ConfigError(
+            f"{name}: not a URL that PostgreSQL's clients can read; what is special in a user or a"
+            " password is written as %40, %2F and so on"
+        ) from None
     return value
 
 

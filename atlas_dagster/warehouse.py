@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
 from typing import Any, TypeAlias, cast
@@ -27,16 +28,21 @@ _OPTIONS = (
 )
 
 
-def connect(url: str, *, application: str = "atlas", autocommit: bool = True) -> PgConnection:
+def connect(
+    url: str, *, application: str = "atlas", autocommit: bool = True, seconds: int | None = None
+) -> PgConnection:
     """Open a connection in UTC; raises WarehouseError naming the server that did not answer.
 
-    Without JIT: compiling what the layers compute takes longer than it saves, for a day and for
-    a first load. A pooler between may hand out another session to each transaction, so that only
-    what it hands on with the client is set there: the time zone and how dates are written.
+    ``seconds`` is how long it may take; None: as long as the system lets it.
+    It acts as the role of `acting_role`. Without JIT: compiling what the layers compute takes
+    longer than it saves, for a day and for a first load. A pooler between may hand out another
+    session to each transaction, so that only what it hands on with the client is set there: the
+    time zone and how dates are written.
     """
     try:
-        connection = _open(url, application)
-        if is_pooled(connection):
+        connection = _open(url, application, seconds)
+        pooled = is_pooled(connection)
+        if pooled:
             connection.prepare_threshold = None
             connection.execute("set timezone = 'UTC'")
             connection.execute("set datestyle = 'ISO'")
@@ -45,6 +51,8 @@ def connect(url: str, *, application: str = "atlas", autocommit: bool = True) ->
     if connection.info.server_version < OLDEST_SERVER:
         connection.close()
         raise WarehouseError("PostgreSQL 15 or newer is needed")
+    if not pooled:
+        connection.execute(acting_role(connection.info.server_version))
     connection.autocommit = autocommit
     return connection
 
@@ -56,6 +64,25 @@ def is_pooled(connection: PgConnection) -> bool:
     """
     row = connection.execute("select pg_backend_pid()").fetchone()
     return row is None or row[0] != connection.info.backend_pid
+
+
+def acting_role(server_version: int) -> sql.Composed:
+    """SQL: let a session act as the role that owns our schemas, where it is one for a group.
+
+    What the members of the group make then belongs to the group, as what they find does: each can
+    go on with the work of another. Nothing happens where the login is no member of it. Where a
+    pooler shares sessions it is not asked for: ``alter role <login> set role`` does the same.
+    """
+    return sql.SQL(
+        """
+        select set_config('role', owner.rolname, false)
+        from pg_namespace as schema
+        join pg_roles as owner on owner.oid = schema.nspowner
+        where schema.nspname = 'pipeline'
+            and not owner.rolcanlogin
+            and pg_has_role(session_user, owner.oid, {})
+        """
+    ).format(sql.Literal("SET" if server_version >= 160000 else "MEMBER"))
 
 
 def resolve_url(settings: Settings) -> str:
@@ -89,9 +116,15 @@ def _check_session(url: str) -> None:
             )
 
 
-def _open(url: str, application: str) -> PgConnection:
+def _open(url: str, application: str, seconds: int | None) -> PgConnection:
     """Open a connection that commits by itself; a pooler that takes no options gets none."""
-    opened = partial(psycopg.connect, url, autocommit=True, application_name=application)
+    opened = partial(
+        psycopg.connect,
+        url,
+        autocommit=True,
+        application_name=application,
+        connect_timeout=seconds,
+    )
     try:
         return opened(options=_OPTIONS)
     except psycopg.OperationalError as error:
@@ -103,12 +136,19 @@ def _open(url: str, application: str) -> PgConnection:
 def migrate(connection: PgConnection) -> list[str]:
     """Bring our own tables to the newest version, under a lock; returns the migrations applied.
 
-    Raises WarehouseError where the database is newer than this code: it never runs backwards.
+    All of them in one transaction, or none. Raises WarehouseError where one fails, where the
+    database is newer than this code (it never runs backwards), where what was applied to it is not
+    what this code has, and where the role may not.
     """
-    known = _migrations()
-    if _schema_version(connection) == len(known):
+    try:
+        return _migrate(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise _forbidden(connection, error) from None
+
+
+def _migrate(connection: PgConnection) -> list[str]:
+    if not _missing(connection):
         return []
-    applied: list[str] = []
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtextextended('atlas/migrate', 0))")
         connection.execute("create schema if not exists pipeline")
@@ -117,20 +157,34 @@ def migrate(connection: PgConnection) -> list[str]:
             " version int primary key, name text not null,"
             " applied_at timestamptz not null default now())"
         )
-        version = _schema_version(connection)
-        if version > len(known):
-            raise WarehouseError(
-                f"the database is at version {version}, this Atlas knows {len(known)};"
-                " upgrade Atlas"
-            )
-        for number, (name, text) in enumerate(known[version:], start=version + 1):
-            connection.execute(sql.SQL(cast("Any", text)))
-            connection.execute(
-                "insert into pipeline.schema_version (version, name) values (%s, %s)",
-                (number, name),
-            )
-            applied.append(name)
-    return applied
+        connection.execute(
+            "alter table pipeline.schema_version add column if not exists checksum text"
+        )
+        missing = _missing(connection)
+        for migration in missing:
+            _apply(connection, migration)
+    return [migration.name for migration in missing]
+
+
+def schema_version(connection: PgConnection) -> int:
+    """The version of our tables in a database, 0 where there are none; raises as `migrate`."""
+    try:
+        return known_version() - len(_missing(connection))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise _forbidden(connection, error) from None
+
+
+def _forbidden(connection: PgConnection, error: psycopg.Error) -> WarehouseError:
+    role = connection.info.user
+    return WarehouseError(
+        f"role {role}: {error.diag.message_primary}; let an administrator run:"
+        f" atlas roles create --writer {role}"
+    )
+
+
+def known_version() -> int:
+    """The version that this code brings a database to."""
+    return len(_migrations())
 
 
 def identifier(table: Table) -> sql.Identifier:
@@ -208,19 +262,76 @@ def register_stream(connection: PgConnection, stream: Stream) -> None:
         raise WarehouseError(f"table {stream.table_name} belongs to another stream already")
 
 
-def _migrations() -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class _Migration:
+    version: int
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@cache
+def _migrations() -> tuple[_Migration, ...]:
     folder = resources.files("atlas_dagster") / "migrations"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    return [(file.name.removesuffix(".sql"), file.read_text("utf-8")) for file in files]
+    return tuple(
+        _Migration(version, file.name.removesuffix(".sql"), file.read_text("utf-8"))
+        for version, file in enumerate(files, start=1)
+    )
 
 
-def _schema_version(connection: PgConnection) -> int:
+def _missing(connection: PgConnection) -> list[_Migration]:
+    """The migrations that a database has yet to get; raises where it has others than ours."""
+    known, applied = _migrations(), _applied(connection)
+    newest = max(applied, default=0)
+    if newest > len(known):
+        raise WarehouseError(
+            f"the database is at version {newest}, this Atlas knows {len(known)}; upgrade Atlas"
+        )
+    for migration in known[:newest]:
+        found = applied.get(migration.version)
+        if found is None or found[0] != migration.name:
+            raise WarehouseError(
+                f"migration {migration.version} of the database is"
+                f" {found[0] if found else 'missing'}, this Atlas has {migration.name}:"
+                " another Atlas made it; use that one, or restore a backup"
+            )
+        if found[1] not in (None, migration.checksum):  # older ones kept none
+            raise WarehouseError(
+                f"migration {migration.name} of the database is another text than this Atlas has:"
+                " another Atlas made it; use that one, or restore a backup"
+            )
+    return list(known[newest:])
+
+
+def _applied(connection: PgConnection) -> dict[int, tuple[str, str | None]]:
+    """Name and checksum of what was applied, by version."""
     if not table_exists(connection, Table("pipeline", "schema_version")):
-        return 0
-    row = connection.execute(
-        "select coalesce(max(version), 0) from pipeline.schema_version"
-    ).fetchone()
-    return int(row[0]) if row else 0
+        return {}
+    rows = connection.execute(
+        "select version, name, to_jsonb(applied)->>'checksum'"
+        " from pipeline.schema_version as applied"
+    ).fetchall()
+    return {version: (name, checksum) for version, name, checksum in rows}
+
+
+def _apply(connection: PgConnection, migration: _Migration) -> None:
+    try:
+        connection.execute(sql.SQL(cast("Any", migration.text)))
+    except psycopg.errors.InsufficientPrivilege:
+        raise
+    except psycopg.Error as error:
+        raise WarehouseError(
+            f"migration {migration.name} failed, and nothing was changed:"
+            f" {error.diag.message_primary or _first_line(error)}"
+        ) from error
+    connection.execute(
+        "insert into pipeline.schema_version (version, name, checksum) values (%s, %s, %s)",
+        (migration.version, migration.name, migration.checksum),
+    )
 
 
 def _first_line(error: Exception) -> str:

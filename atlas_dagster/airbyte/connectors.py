@@ -85,14 +85,23 @@ def install(connection: EmbeddedConnection, data_dir: Path) -> Path:
     """
     if _is_path(connection.executable):
         return _checked_executable(Path(connection.executable), connection)
-    folder = data_dir / "connectors"
-    venv = folder / f"{connection.package}-{connection.version}"
+    venv = _venv(connection, data_dir)
     if not (venv / _INSTALLED).exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f".{venv.name}.lock"):
+        venv.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(venv.parent / f".{venv.name}.lock"):
             if not (venv / _INSTALLED).exists():
                 _install_venv(venv, connection_requirement(connection))
                 (venv / _INSTALLED).touch()
+    return _checked_executable(venv / "bin" / connection.executable, connection)
+
+
+def installed(connection: EmbeddedConnection, data_dir: Path) -> Path | None:
+    """The connector's executable; None where it is yet to be installed. Raises as `install`."""
+    if _is_path(connection.executable):
+        return _checked_executable(Path(connection.executable), connection)
+    venv = _venv(connection, data_dir)
+    if not (venv / _INSTALLED).exists():
+        return None
     return _checked_executable(venv / "bin" / connection.executable, connection)
 
 
@@ -232,6 +241,10 @@ def _object(answer: bytes, connector: Connector, what: str) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise ConnectorError(f"{connector.label}: it printed no {what}")
     return cast("dict[str, Any]", parsed)
+
+
+def _venv(connection: EmbeddedConnection, data_dir: Path) -> Path:
+    return data_dir / "connectors" / f"{connection.package}-{connection.version}"
 
 
 def _is_path(executable: str) -> bool:

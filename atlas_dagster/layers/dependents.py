@@ -56,7 +56,7 @@ def replacing(
     theirs = [view for view in views if view.table not in ours]
     grants = _load_grants(connection, [table, *(view.table for view in views)])
     for view in reversed(views):
-        connection.execute(_drop_view(view))
+        _drop_as_theirs(connection, view)
     _drop(connection, table, function)
     yield
     for view in theirs:
@@ -142,6 +142,19 @@ def _load_grants(connection: PgConnection, relations: Sequence[Table]) -> list[_
             """,
             ([table.schema for table in relations], [table.name for table in relations]),
         ).fetchall()
+
+
+def _drop_as_theirs(connection: PgConnection, view: _View) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(_drop_view(view))
+    except psycopg.errors.InsufficientPrivilege:
+        role = connection.execute("select current_user").fetchone()
+        ours = role[0] if role else "we"
+        raise WarehouseError(
+            f"view {view.table} stands on a table that has to be built anew, and belongs to"
+            f" {view.owner}: drop it first, or grant {view.owner} to {ours}"
+        ) from None
 
 
 def _drop(connection: PgConnection, table: Table, function: str) -> None:

@@ -211,14 +211,15 @@ def _unseen_since(connection: PgConnection, stream: Stream, landing: Table) -> i
     """How many transactions back a row must date to be new; None: every row may be.
 
     Every row that the last load could not see was written by a transaction that is not older than
-    the oldest one running then. A new landing table (an overwrite swaps it), another server, or
-    transaction ids that are about to wrap make every row a candidate again.
+    the oldest one running then. A new landing table (an overwrite swaps it), another database (a
+    backup was restored), or transaction ids that are about to wrap make every row a candidate
+    again.
     """
     row = connection.execute(
         """
         select pg_snapshot_xmin(progress.snapshot)::text::bigint, pg_current_xact_id()::text::bigint
         from pipeline.explore_progress as progress
-        where table_name = %s and landing = %s::regclass::oid
+        where table_name = %s and landing = %s::regclass::oid and place = pipeline.place()
         """,
         (stream.table_name, identifier(landing).as_string(connection)),
     ).fetchone()
@@ -250,10 +251,11 @@ def _snapshot(connection: PgConnection) -> str:
 def _save_progress(connection: PgConnection, stream: Stream, landing: Table, snapshot: str) -> None:
     connection.execute(
         """
-        insert into pipeline.explore_progress (table_name, landing, snapshot)
-        values (%s, %s::regclass::oid, %s)
+        insert into pipeline.explore_progress (table_name, landing, snapshot, place)
+        values (%s, %s::regclass::oid, %s, pipeline.place())
         on conflict (table_name) do update
-        set landing = excluded.landing, snapshot = excluded.snapshot, taken_at = now()
+        set landing = excluded.landing, snapshot = excluded.snapshot, place = excluded.place,
+            taken_at = now()
         """,
         (stream.table_name, identifier(landing).as_string(connection), snapshot),
     )

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 
+from atlas_dagster.warehouse import acting_role
 from atlas_dagster.webhook.payload import Notice
 
 AsyncPgConnection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -28,15 +29,19 @@ class Refusals:
 async def open_inbox(url: str) -> AsyncPgConnection:
     """Connect to the warehouse, each statement a transaction; raises psycopg.OperationalError.
 
-    Nothing is prepared or set: a pooler may hand out another session to each transaction.
+    Nothing is prepared, and of a pooler's session nothing set: it may be another's the next time.
     """
-    return await psycopg.AsyncConnection.connect(
+    connection = await psycopg.AsyncConnection.connect(
         url,
         autocommit=True,
         application_name="atlas webhook",
         connect_timeout=CONNECT_SECONDS,
         prepare_threshold=None,
     )
+    cursor = await connection.execute("select pg_backend_pid()")
+    if await cursor.fetchone() == (connection.info.backend_pid,):
+        await connection.execute(acting_role(connection.info.server_version))
+    return connection
 
 
 async def keep(connection: AsyncPgConnection, notices: Sequence[Notice]) -> None:

@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from atlas_dagster.errors import ConfigError, WarehouseError
+from atlas_dagster import http_server
+from atlas_dagster.errors import WarehouseError
 from atlas_dagster.qalita.sandbox.page import render
 from atlas_dagster.qalita.sandbox.platform import Platform, make_token
 from atlas_dagster.qalita.sandbox.routes import Routes
@@ -23,7 +24,6 @@ from atlas_dagster.qalita.sandbox.store import SandboxStore
 from atlas_dagster.qalita.sandbox.wire import Answer, detail, parse_request
 from atlas_dagster.warehouse import connect, session_lock
 
-HOST = "127.0.0.1"
 PORT = 3080  # of QALITA's own backend
 API_TOKEN = make_token(4_102_444_800, 0)
 """Good for any sandbox, till 2100: it keeps nobody out, and shows that a token is sent."""
@@ -98,16 +98,12 @@ def build_app(store: SandboxStore, url: str) -> Starlette:
 
 def listen(port: int) -> socket.socket:
     """Listen on this machine only; raises ConfigError where the port is taken."""
-    try:
-        return socket.create_server((HOST, port))
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (")[0]
-        raise ConfigError(f"--port: cannot listen on {HOST}, port {port}: {reason}") from None
+    return http_server.listen(http_server.LOOPBACK, port, "--port")
 
 
 def base_url(listener: socket.socket) -> str:
     """Where a sandbox that listens is asked."""
-    return f"http://{HOST}:{listener.getsockname()[1]}"
+    return http_server.base_url(http_server.LOOPBACK, listener)
 
 
 def serve(database_url: str, listener: socket.socket) -> None:
@@ -149,7 +145,13 @@ def _alone(database_url: str) -> Generator[None]:
 def _server(database_url: str, listener: socket.socket) -> uvicorn.Server:
     app = build_app(SandboxStore(database_url), base_url(listener))
     config = uvicorn.Config(
-        app, http="h11", ws="none", log_level="warning", access_log=False, server_header=False
+        app,
+        http="h11",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
     )
     return uvicorn.Server(config)
 

@@ -1,0 +1,170 @@
+"""Whether PostgreSQL is as Atlas needs it: version, encoding, our tables, connections, rights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+from atlas_dagster import embedded_postgres
+from atlas_dagster.doctor.probes import Finding, doubtful, well, wrong
+from atlas_dagster.errors import WarehouseError
+from atlas_dagster.settings import Settings
+from atlas_dagster.warehouse import PgConnection, connect, known_version, schema_version
+
+NEWEST_SERVER = 18
+"""The newest major version that the tests run on."""
+
+FEW_CONNECTIONS = 20
+NO_CONNECTIONS = 3
+TOLERATED_SECONDS, WRONG_SECONDS = 5.0, 60.0
+
+_SCHEMAS = ["pipeline", "explore", "chart", "navigate"]
+
+
+def is_asleep(settings: Settings) -> bool:
+    """Whether the warehouse is the embedded one, and does not run; looking does not start it."""
+    return settings.warehouse_url is None and not embedded_postgres.is_running(settings.data_dir)
+
+
+def warehouse_url(settings: Settings) -> str:
+    """The URL of a warehouse that is not asleep."""
+    return settings.warehouse_url or embedded_postgres.start(settings.data_dir)
+
+
+def look_at_postgres(settings: Settings) -> Iterator[Finding]:
+    """All that a connection to the warehouse tells."""
+    if is_asleep(settings):
+        yield doubtful(
+            "postgresql",
+            "the embedded server does not run: whatever needs it starts it, and so does"
+            " atlas postgres start",
+        )
+        return
+    with connect(warehouse_url(settings), application="atlas doctor") as connection:
+        yield _version(connection, is_embedded=settings.warehouse_url is None)
+        yield _encoding(connection)
+        yield _schema(connection)
+        yield _connections(connection)
+        yield from _rights(connection)
+        yield look_at_clock(connection)
+
+
+def look_at_clock(connection: PgConnection) -> Finding:
+    """This machine's clock beside the server's: the day of a partition is by the one that wrote."""
+    asked = time.time()
+    server: datetime = _one(connection, "select clock_timestamp()")
+    here = datetime.fromtimestamp((asked + time.time()) / 2, timezone.utc)
+    return clock_finding("clock", "PostgreSQL", (here - server).total_seconds())
+
+
+def clock_finding(what: str, other: str, ahead: float) -> Finding:
+    """What it means that this machine's clock is so many seconds ahead of another."""
+    if abs(ahead) <= TOLERATED_SECONDS:
+        return well(what, f"within {TOLERATED_SECONDS:g} s of {other}'s")
+    way = "ahead of" if ahead > 0 else "behind"
+    text = (
+        f"this machine's clock is {abs(ahead):,.0f} s {way} {other}'s: rows near midnight count to"
+        " another day; let both keep time (NTP)"
+    )
+    return wrong(what, text) if abs(ahead) > WRONG_SECONDS else doubtful(what, text)
+
+
+def _version(connection: PgConnection, *, is_embedded: bool) -> Finding:
+    major, minor = divmod(connection.info.server_version, 10_000)
+    info = connection.info
+    where = "embedded" if is_embedded else f"{info.host}, port {info.port}"
+    text = f"{major}.{minor}, {where}, database {info.dbname}, role {info.user}"
+    if major > NEWEST_SERVER:
+        return doubtful("postgresql", f"{text}; newer than {NEWEST_SERVER}, which was tested")
+    return well("postgresql", text)
+
+
+def _encoding(connection: PgConnection) -> Finding:
+    encoding: str = _one(connection, "show server_encoding")
+    if encoding == "UTF8":
+        return well("encoding", "UTF8")
+    return wrong(
+        "encoding",
+        f"{encoding}: texts of other scripts do not fit;"
+        " create database … encoding 'UTF8' template template0",
+    )
+
+
+def _schema(connection: PgConnection) -> Finding:
+    try:
+        version, known = schema_version(connection), known_version()
+    except WarehouseError as error:
+        return wrong("schema", str(error))
+    if version == 0:
+        return well("schema", "none yet: the first run makes it")
+    if version < known:
+        return doubtful("schema", f"version {version} of {known}: the next run brings it up")
+    return well("schema", f"version {version}")
+
+
+def _connections(connection: PgConnection) -> Finding:
+    row = connection.execute(
+        "select count(*) filter (where backend_type = 'client backend'),"
+        " current_setting('max_connections')::int"
+        " - current_setting('superuser_reserved_connections')::int from pg_stat_activity"
+    ).fetchone()
+    assert row is not None
+    used, most = row
+    text = f"{used} of {most} in use"
+    if most - used < NO_CONNECTIONS:
+        return wrong("connections", f"{text}; raise max_connections, or end idle ones")
+    if most - used < FEW_CONNECTIONS:
+        return doubtful("connections", f"{text}; a run takes up to 10: raise max_connections")
+    return well("connections", text)
+
+
+def _rights(connection: PgConnection) -> Iterator[Finding]:
+    """Whether the role may make schemas, make tables in ours, and change the tables there are."""
+    role: str = _one(connection, "select current_user")
+    lacking = [str(row[0]) for row in connection.execute(_LACKING, (_SCHEMAS,)).fetchall()]
+    foreign = connection.execute(_FOREIGN, (_SCHEMAS,)).fetchall()
+    if lacking:
+        yield wrong(
+            "rights",
+            f"role {role} lacks {', '.join(lacking)}; let an administrator run:"
+            f" atlas roles create --writer {role}",
+        )
+    if foreign:
+        count, example, owner = foreign[0]
+        yield wrong(
+            "rights",
+            f"{count:,} tables belong to others, as {example} to {owner}, and role {role} cannot"
+            f" change them; let an administrator run: atlas roles create --writer {role}",
+        )
+    if not lacking and not foreign:
+        yield well("rights", f"role {role} may do what runs do")
+
+
+_LACKING = """
+select 'CREATE on database ' || current_database()
+where not has_database_privilege(current_database(), 'CREATE')
+union all
+select right_name || ' on schema ' || nspname
+from pg_namespace
+cross join unnest(array['USAGE', 'CREATE']) as right_name
+where nspname = any(%s) and not has_schema_privilege(oid, right_name)
+order by 1
+"""
+
+_FOREIGN = """
+select count(*), min(relation.oid::regclass::text), min(owner.rolname)
+from pg_class as relation
+join pg_namespace as schema on schema.oid = relation.relnamespace
+join pg_roles as owner on owner.oid = relation.relowner
+where schema.nspname = any(%s) and relation.relkind in ('r', 'p', 'v', 'm', 'S')
+    and not pg_has_role(relation.relowner, 'USAGE')
+having count(*) > 0
+"""
+
+
+def _one(connection: PgConnection, query: str) -> Any:
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]

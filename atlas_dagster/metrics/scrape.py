@@ -1,0 +1,212 @@
+"""A scrape: what the tables of `pipeline` say, as Prometheus' metrics.
+
+Series by label: per connection 7 (syncs by status are 3 of them, running ones 1), per stream 13,
+for the whole 10 and one for each kind of notice and reason of a refusal.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from atlas_dagster.errors import WarehouseError
+from atlas_dagster.metrics import queries
+from atlas_dagster.warehouse import PgConnection, connect, known_version, schema_version
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 10
+
+_STREAM = ("connection", "stream")
+
+
+class Scraper:
+    """Answers scrapes, one at a time, over one connection that is opened anew where it went."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._connection: PgConnection | None = None
+
+    def scrape(self) -> bytes:
+        """The text format; where PostgreSQL does not answer `atlas_up 0`, and a comment why."""
+        with self._lock:
+            try:
+                return _rendered([_up(1), *self._read_again()])
+            except (psycopg.Error, WarehouseError) as error:
+                self.close()
+                told = str(error) if isinstance(error, WarehouseError) else _told(error)
+                return f"# {' '.join(told.split())}\n".encode() + _rendered([_up(0)])
+
+    def _read_again(self) -> list[Metric]:
+        """Once more where the connection had gone since the last scrape."""
+        if self._connection is not None:
+            try:
+                return self._read()
+            except psycopg.OperationalError:
+                self.close()
+        return self._read()
+
+    def close(self) -> None:
+        """Close the connection; the next scrape opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _read(self) -> list[Metric]:
+        if self._connection is None:
+            self._connection = connect(
+                self._url, application="atlas metrics", seconds=CONNECT_SECONDS
+            )
+        with self._connection.transaction():
+            self._connection.execute("set transaction isolation level repeatable read, read only")
+            self._connection.execute(
+                f"set local statement_timeout = '{STATEMENT_SECONDS}s'".encode()
+            )
+            return list(read_metrics(self._connection))
+
+
+def read_metrics(connection: PgConnection) -> Iterator[Metric]:
+    """All metrics but `atlas_up`; of a database that is to be migrated, its version alone."""
+    version = schema_version(connection)
+    yield GaugeMetricFamily("atlas_schema_version", "Version of Atlas' tables", version)
+    yield GaugeMetricFamily(
+        "atlas_schema_version_known", "Version that this Atlas has", known_version()
+    )
+    if version == known_version():
+        yield from _syncs(connection)
+        yield from _layers(connection)
+        yield from _quality(connection)
+        yield from _traffic(connection)
+
+
+def _syncs(connection: PgConnection) -> Iterator[Metric]:
+    counts = CounterMetricFamily(
+        "atlas_syncs", "Syncs that ended, by how", labels=["connection", "status"]
+    )
+    for slug, status, count in _rows(connection, queries.SYNC_COUNTS):
+        counts.add_metric([slug, status], count)
+    yield counts
+    yield from _gauges(
+        _rows(connection, queries.SYNCS),
+        ["connection"],
+        {
+            "atlas_sync_last_success_timestamp_seconds": "When the last good sync ended",
+            "atlas_sync_last_end_timestamp_seconds": "When the last sync ended",
+            "atlas_sync_last_duration_seconds": "How long the last sync took",
+            "atlas_sync_last_succeeded": "Whether the last sync was a good one",
+            "atlas_syncs_running": "Syncs that run or wait",
+        },
+    )
+    yield from _gauges(
+        _rows(connection, queries.STREAM_SYNCS),
+        _STREAM,
+        {
+            "atlas_sync_last_records": "Records of the last good sync",
+            "atlas_sync_last_bytes": "Bytes of the last good sync",
+        },
+    )
+
+
+def _layers(connection: PgConnection) -> Iterator[Metric]:
+    labels = [*_STREAM, "layer"]
+    yield from _gauges(
+        _rows(connection, queries.LAYERS), labels, {"atlas_layer_rows": "Rows of a layer's table"}
+    )
+    yield from _gauges(
+        _rows(connection, queries.LAYER_RUNS),
+        labels,
+        {"atlas_layer_last_run_timestamp_seconds": "When a layer was last built and checked"},
+    )
+
+
+def _quality(connection: PgConnection) -> Iterator[Metric]:
+    yield from _gauges(
+        _rows(connection, queries.QUALITY),
+        _STREAM,
+        {
+            "atlas_quality_score": "Score of the newest scan of chart, from 0 to 100",
+            "atlas_quality_checks_failed": "Checks that failed in it, or could not be evaluated",
+            "atlas_quality_checks_warned": "Checks that warned in it",
+        },
+    )
+    yield from _gauges(
+        _rows(connection, queries.HELD_DAYS),
+        _STREAM,
+        {"atlas_gate_held_partitions": "Partitions (days) that the gate holds back from navigate"},
+    )
+    yield from _gauges(
+        _rows(connection, queries.PERSONAL_FIELDS),
+        _STREAM,
+        {"atlas_personal_data_fields": "Fields with personal data, of the newest day scanned"},
+    )
+
+
+def _traffic(connection: PgConnection) -> Iterator[Metric]:
+    yield from _gauges(
+        _rows(connection, queries.DELIVERIES),
+        ["state"],
+        {"atlas_qalita_deliveries": "Deliveries that wait (open, in_doubt), or were refused"},
+    )
+    yield from _gauges(
+        _rows(connection, queries.OLDEST_DELIVERY),
+        [],
+        {"atlas_qalita_oldest_delivery_timestamp_seconds": "Since when the oldest one waits"},
+    )
+    yield from _gauges(
+        _rows(connection, queries.NOTICES),
+        ["kind"],
+        {
+            "atlas_notices_unsettled": "Notices of Airbyte's that no sensor has followed up",
+            "atlas_notices_last_hour": "Notices that came in the last hour",
+        },
+    )
+    yield from _gauges(
+        _rows(connection, queries.REFUSALS),
+        ["reason"],
+        {"atlas_webhook_refusals_last_hours": "Requests turned away, this hour and the last"},
+    )
+
+
+def _gauges(
+    rows: Sequence[tuple[Any, ...]], labels: Sequence[str], named: dict[str, str]
+) -> Iterator[Metric]:
+    """A gauge for each column behind the labels; what is NULL has no sample."""
+    for position, (name, told) in enumerate(named.items(), start=len(labels)):
+        family = GaugeMetricFamily(name, told, labels=labels)
+        for row in rows:
+            if row[position] is not None:
+                family.add_metric(list(row[: len(labels)]), row[position])
+        yield family
+
+
+def _rows(connection: PgConnection, query: str) -> list[tuple[Any, ...]]:
+    return connection.execute(query.encode()).fetchall()
+
+
+def _up(value: int) -> Metric:
+    return GaugeMetricFamily("atlas_up", "Whether PostgreSQL answered as it should", value)
+
+
+class _Found(Collector):
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._metrics)
+
+
+def _rendered(metrics: Sequence[Metric]) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(_Found(metrics))
+    return generate_latest(registry)
+
+
+def _told(error: psycopg.Error) -> str:
+    lines = str(error).strip().splitlines()
+    return f"PostgreSQL: {lines[0] if lines else type(error).__name__}"
