@@ -8,6 +8,7 @@ for the rest of a line, and on a line of its own for lines.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import time
 import urllib.request
@@ -35,11 +36,13 @@ class Command:
 
 
 def commands(block: Block) -> list[Command]:
-    """The commands of a block; a line that ends with a backslash goes on in the next one."""
+    """The commands of a block.
+
+    A line that ends with a backslash, or within quotes, goes on in the next one.
+    """
     found: list[tuple[int, list[str], list[str]]] = []
     for number, line in enumerate(block.text.splitlines(), start=block.line):
-        goes_on = bool(found) and not found[-1][2] and found[-1][1][-1].endswith("\\")
-        if goes_on:
+        if found and not found[-1][2] and _goes_on("\n".join(found[-1][1])):
             found[-1][1].append(line)
         elif block.language == "sh":
             if line.strip() and not line.startswith("#"):
@@ -58,6 +61,14 @@ def commands(block: Block) -> list[Command]:
         )
         for number, typed, printed in found
     ]
+
+
+def _goes_on(typed: str) -> bool:
+    try:
+        shlex.split(typed, comments=True)
+    except ValueError:  # a quotation without an end, or nothing after a backslash
+        return True
+    return typed.endswith("\\")
 
 
 def _without_comment(line: str) -> str:

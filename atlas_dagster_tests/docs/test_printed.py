@@ -44,11 +44,16 @@ def test_words_may_not_differ_and_nothing_is_left_out_unsaid(shown: str, printed
 
 
 def test_a_console_block_has_commands_after_a_dollar_and_what_they_print() -> None:
-    block = Block("a.md", 7, "console", "$ atlas a \\\n  --b   # said\none\n\n$ atlas c\n")
+    block = Block("a.md", 7, "console", "$ atlas a \\\n  --b   # it's said\none\n\n$ atlas c\n")
     assert commands(block) == [
         Command("a.md:7", "atlas a \\\n  --b", "one"),
         Command("a.md:11", "atlas c", None),
     ]
+
+
+def test_a_command_goes_on_until_its_quotes_end() -> None:
+    block = Block("a.md", 7, "sh", "python -c '\nprint(1)\n'\natlas c\n")
+    assert [each.text for each in commands(block)] == ["python -c '\nprint(1)\n'", "atlas c"]
 
 
 def test_a_block_of_commands_has_one_on_each_line() -> None:
