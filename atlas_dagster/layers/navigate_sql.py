@@ -1,4 +1,4 @@
-"""The SQL of navigate, rule by rule (README, "How history is built")."""
+"""The SQL of navigate, rule by rule (docs/backfills-and-history.md, "How history is built")."""
 
 from __future__ import annotations
 
