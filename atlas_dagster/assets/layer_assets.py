@@ -63,9 +63,13 @@ def build_layer_asset(
     *,
     upstream: Sequence[str],
     owners: Sequence[str],
+    details: str,
     check_specs: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
-    """An asset of a layer or an inspection: daily, any days in one run, retried if it may help."""
+    """An asset of a layer or an inspection: daily, any days in one run, retried if it may help.
+
+    ``details`` are what the description says beside what the layer holds: sentences in Markdown.
+    """
 
     @dg.asset(
         key=layer_key(layer, stream),
@@ -73,9 +77,12 @@ def build_layer_asset(
         group_name=stream.connection,
         kinds={"postgres", layer},
         owners=list(owners),
-        description=layer_description(layer, stream.label),
+        description=f"{layer_description(layer, stream.label)} {details}",
         tags={"atlas/layer": layer},
-        metadata={"atlas/stream_name": stream.name, "atlas/namespace": stream.namespace or ""},
+        metadata={
+            "atlas/stream_name": stream.name,
+            **({"atlas/namespace": stream.namespace} if stream.namespace else {}),
+        },
         check_specs=check_specs,
         partitions_def=daily,
         backfill_policy=dg.BackfillPolicy.single_run(),

@@ -33,14 +33,6 @@ class LayerColumn:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def tell_columns(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
-    """Add schema and lineage to the last materialization of the run, which is the one shown.
-
-    A backfill of a year in one run would store them 365 times otherwise.
-    """
-    context.add_asset_metadata(metadata, partition_key=context.partition_key_range.end)
-
-
 def explore_metadata(stream: Stream) -> dict[str, Any]:
     """The schema of explore, one entry a property of ``data`` included, and its lineage."""
     return _metadata(explore_columns(stream), layer_key("airbyte", stream))

@@ -10,6 +10,7 @@ import dagster as dg
 
 from atlas_dagster.assets.quality_gate import GATE
 from atlas_dagster.assets.quality_scan import FullScan
+from atlas_dagster.markdown import code, escaped, table
 from atlas_dagster.quality.check_text import limit_text
 from atlas_dagster.quality.gate import BLOCKING
 from atlas_dagster.quality.score import Score, shown_score
@@ -126,8 +127,9 @@ def _measured(outcomes: Sequence[Outcome]) -> str:
     only = [one for one in outcomes if not one.check.can_break and one.check.rule is not Rule.FILE]
     if not only:
         return ""
-    lines = [f"| {one.check.name} | {one.message} |" for one in only]
-    return "\n".join(["| measured | found |", "|---|---|", *lines])
+    return table(
+        ("measured", "found"), [(code(one.check.name), escaped(one.message)) for one in only]
+    )
 
 
 def _column(check: Check) -> dict[str, str]:

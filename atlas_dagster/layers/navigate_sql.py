@@ -1,4 +1,4 @@
-"""The SQL of navigate, rule by rule (README, "How history is built")."""
+"""The SQL of navigate, rule by rule (docs/backfills-and-history.md, "How history is built")."""
 
 from __future__ import annotations
 
@@ -306,6 +306,29 @@ def create_difference(stream: Stream, *, with_snapshots: bool) -> sql.Composed:
         segments=_segments_of_history(with_snapshots),
         closed_by=_closed_by(sql.SQL("target")),
     )
+
+
+def count_changed_keys() -> sql.Composed:
+    """SQL: of the keys whose segments differ, how many are new, changed and deleted.
+
+    A key is new where it is current and was not, changed where another segment of it is current,
+    deleted where it was current and is not.
+    """
+    return sql.SQL(
+        """
+        select
+            count(*) filter (where is_current and not was_current),
+            count(*) filter (where is_current and was_current),
+            count(*) filter (where was_current and not is_current)
+        from (
+            select
+                bool_or(is_stored and was_current) as was_current,
+                bool_or(is_wanted and valid_to is null) as is_current
+            from difference
+            group by natural_key
+        ) as key
+        """
+    ).format()
 
 
 def delete_segments(stream: Stream) -> sql.Composed:

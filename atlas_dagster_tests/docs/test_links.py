@@ -1,0 +1,77 @@
+"""Links lead somewhere, every page is found, and the architecture names what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from atlas_dagster_tests.docs.pages import Page, all_pages, read_page
+from atlas_dagster_tests.integration.project import REPOSITORY
+
+PAGES = all_pages()
+COMING = {"lineage.md", "ui.md", "deployment.md", "operations.md", "security.md"}
+"""Pages that are written elsewhere and not there yet."""
+
+ABSOLUTE = re.compile(r"[a-z]+:")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_every_link_leads_to_a_file_and_a_heading_of_the_repository(page: Page) -> None:
+    broken = [target for target in page.links() if not _leads_somewhere(page, target)]
+    assert set(broken) - COMING == set()
+
+
+def test_no_page_is_still_coming_that_is_there() -> None:
+    assert [name for name in COMING if (REPOSITORY / "docs" / name).exists()] == []
+
+
+def _leads_somewhere(page: Page, target: str) -> bool:
+    if ABSOLUTE.match(target):
+        return True
+    file, _, anchor = target.partition("#")
+    path = (page.path.parent / file).resolve() if file else page.path
+    if not path.is_relative_to(REPOSITORY) or not path.exists():
+        return False
+    name = path.relative_to(REPOSITORY).as_posix()
+    return not anchor or anchor in read_page(name).anchors()
+
+
+def test_the_index_has_every_page() -> None:
+    index = read_page("docs/index.md")
+    linked = {(index.path.parent / target).resolve() for target in index.links()}
+    missing = [
+        page.name for page in PAGES if page.name.startswith("docs/") and page.path not in linked
+    ]
+    assert [name for name in missing if name != index.name] == []
+
+
+def test_the_map_of_modules_is_that_of_the_repository() -> None:
+    mapped = _first_cells("## The modules")
+    assert [path for path in mapped if not (REPOSITORY / path).exists()] == []
+    assert sorted(_folders() - {path.rstrip("/") for path in mapped}) == []
+
+
+def test_the_sensors_are_those_of_the_code() -> None:
+    files = (REPOSITORY / "atlas_dagster").rglob("*.py")
+    code = "\n".join(file.read_text("utf-8") for file in files)
+    defined = re.findall(r"SensorDefinition\(\s*name=\"(\w+)\"", code)
+    assert sorted(_first_cells("## Sensors")) == sorted(defined)
+
+
+def _first_cells(heading: str) -> list[str]:
+    """What the table under a heading of the architecture is about, row by row."""
+    section = read_page("docs/architecture.md").text.split(f"{heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| `([\w/.]+)` \|", section, re.MULTILINE)
+
+
+def _folders() -> set[str]:
+    """The folders of the repository, and those of the package."""
+    top = {path.name for path in _folders_in(REPOSITORY) if not path.name.endswith(".egg-info")}
+    packages = {f"atlas_dagster/{path.name}" for path in _folders_in(REPOSITORY / "atlas_dagster")}
+    return {*(top - {"atlas_dagster", "build"}), *packages}
+
+
+def _folders_in(parent: Path) -> list[Path]:
+    return [path for path in parent.iterdir() if path.is_dir() and path.name[0] not in "._"]
