@@ -79,6 +79,16 @@ def demo() -> None:
     run_demo(load_settings())
 
 
+@atlas.command(name="migrate")
+def migrate_tables() -> None:
+    """Bring the warehouse's own tables to this version; Dagster's: `dagster instance migrate`."""
+    with connect(resolve_url(load_settings()), application="atlas migrate") as connection:
+        applied = migrate(connection)
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("the warehouse is up to date")
+
+
 atlas.add_command(doctor)
 atlas.add_command(roles)
 atlas.add_command(checks)

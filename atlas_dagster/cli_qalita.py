@@ -88,9 +88,15 @@ def replay(ids: tuple[int, ...]) -> None:
 
 
 @qalita.command()
-@click.option("--port", default=3080, show_default=True, help="Where it listens, on 127.0.0.1.")
+@click.option("--port", default=3080, show_default=True, help="Where it listens.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="On which address; it keeps nobody out who reaches it.",
+)
 @click.option("--clear", is_flag=True, help="Forget what arrived before.")
-def sandbox(*, port: int, clear: bool) -> None:
+def sandbox(*, port: int, host: str, clear: bool) -> None:
     """A QALITA of your own, stored in the warehouse, until it is stopped; for trying things out."""
     from atlas_dagster.logs import configure_logging
     from atlas_dagster.qalita.sandbox import app
@@ -101,12 +107,12 @@ def sandbox(*, port: int, clear: bool) -> None:
         migrate(warehouse)
     if clear:
         app.clear(database_url)
-    with app.listen(port) as listener:
-        url = app.base_url(listener)
+    with app.listen(port, host) as listener:
+        url = app.base_url(listener, host)
         click.echo(f"what arrived is shown at {url}; to publish to it, in .env:")
         click.echo(f"QALITA_BASE_URL={url}")
         click.echo(f"QALITA_API_TOKEN={app.API_TOKEN}")
-        app.serve(database_url, listener)
+        app.serve(database_url, listener, host)
     click.echo("stopped; what arrived is stored")
 
 

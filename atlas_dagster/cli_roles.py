@@ -20,7 +20,7 @@ from atlas_dagster.warehouse import (
     connect,
     lock_transaction,
     migrate,
-    resolve_url,
+    resolve_session_url,
     table_exists,
 )
 
@@ -46,8 +46,8 @@ def create(writers: tuple[str, ...], readers: tuple[str, ...], *, dry_run: bool)
     read chart, navigate, and what pipeline says of streams and of their quality.
     """
     settings = load_settings()
-    with connect(resolve_url(settings), application="atlas roles") as connection:
-        connection.execute("reset role")  # as the administrator, not as a writer
+    with connect(resolve_session_url(settings), application="atlas roles") as connection:
+        connection.execute("set role none")  # as the administrator, not as a writer
         _require_logins(connection, [*writers, *readers])
         if not dry_run:
             migrate(connection)

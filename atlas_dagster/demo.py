@@ -20,6 +20,7 @@ from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.catalog_store import load_connection
+from atlas_dagster.demo_lineage import write_demo_lineage
 from atlas_dagster.demo_qalita import publish_demo
 from atlas_dagster.errors import AtlasError
 from atlas_dagster.pii.store import load_verdicts
@@ -81,6 +82,7 @@ def run_demo(settings: Settings) -> None:
         with dg.DagsterInstance.get() as instance:
             seconds = _seconds_by_stream(instance, demo_id)
             published = publish_demo(settings, instance, connection, CONNECTION, demo_id)
+            lineage = write_demo_lineage(settings, instance, demo_id)
         reports = list(_reports(connection, seconds))
     click.echo()
     for line in format_table(reports):
@@ -89,6 +91,7 @@ def run_demo(settings: Settings) -> None:
         "\nPersonal: the fields that hold personal data. Score: of quality, at most 100."
         f" Seconds: of both runs, without the syncs, which took {seconds.get('sync', 0.0):.1f} s.\n"
         f"{_published(published)}"
+        f"{_told(lineage)}"
         "See it in Dagster: make dev, then http://127.0.0.1:3000\n"
         'See the tables:    psql "$(.venv/bin/atlas postgres url)"\n'
         "PostgreSQL stays up until: make stop"
@@ -102,6 +105,13 @@ def _published(what: str | None) -> str:
         f"Published to QALITA's sandbox: {what}.\n"
         "See it there:      .venv/bin/atlas qalita sandbox, then http://127.0.0.1:3080\n"
     )
+
+
+def _told(lineage: tuple[Path, int] | None) -> str:
+    if lineage is None:
+        return ""
+    file, events = lineage
+    return f"OpenLineage:       {_relative(file)}, {events:,} events of both runs\n"
 
 
 def format_table(reports: Sequence[StreamReport]) -> list[str]:

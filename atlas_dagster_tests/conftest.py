@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -80,13 +81,15 @@ def template_database(postgres: str) -> Iterator[str]:
 @pytest.fixture
 def empty_database_url(postgres: str) -> Iterator[str]:
     """A fresh database with nothing in it, dropped after the test."""
-    yield from _database(postgres, template="template0")
+    with new_database(postgres, template="template0") as url:
+        yield url
 
 
 @pytest.fixture
 def warehouse_url(postgres: str, template_database: str) -> Iterator[str]:
     """A fresh migrated database, dropped after the test."""
-    yield from _database(postgres, template=template_database)
+    with new_database(postgres, template=template_database) as url:
+        yield url
 
 
 @pytest.fixture
@@ -116,7 +119,9 @@ def database_url(server_url: str, database: str) -> str:
     return urlunsplit(parts._replace(path=f"/{database}"))
 
 
-def _database(server_url: str, template: str) -> Iterator[str]:
+@contextmanager
+def new_database(server_url: str, template: str) -> Iterator[str]:
+    """The URL of a copy of a database, dropped after the block."""
     name = f"atlas_test_{uuid.uuid4().hex[:12]}"
     _create(server_url, name, template)
     try:

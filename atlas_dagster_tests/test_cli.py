@@ -54,6 +54,14 @@ def test_the_directorys_env_file_is_read_and_the_environment_wins(tmp_path: Path
     assert (done.returncode, done.stdout) == (3, "PostgreSQL is not running\n")
 
 
+def test_migrate_says_what_it_did_and_does_it_once(tmp_path: Path, empty_database_url: str) -> None:
+    url = {"ATLAS_WAREHOUSE_URL": empty_database_url}
+    first = atlas(tmp_path, "migrate", **url).stdout.splitlines()
+    assert first[0] == "applied 0001_pipeline"
+    assert first[-1] == "the warehouse is up to date"
+    assert atlas(tmp_path, "migrate", **url).stdout == "the warehouse is up to date\n"
+
+
 @pytest.mark.slow
 def test_the_embedded_server_is_started_and_stopped(tmp_path: Path) -> None:
     data_dir = tmp_path / ".atlas"

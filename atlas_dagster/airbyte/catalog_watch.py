@@ -20,11 +20,15 @@ WHOLE_SECONDS = 3600.0
 
 
 class Watch(msgspec.Struct, frozen=True):
-    """When the server was asked last, in seconds since 1970, and what it listed then."""
+    """When the server was asked last, in seconds since 1970, and what it listed then.
+
+    ``failure`` says why the last look has shown nothing; empty: it did.
+    """
 
     checked_at: float = 0.0
     fetched_at: float = 0.0
     listed: str = ""
+    failure: str = ""
 
 
 class CatalogCursor(msgspec.Struct, frozen=True):
@@ -64,7 +68,7 @@ def check_catalog(
     except AtlasError as error:
         failure = str(error)
     if failure:
-        return Checked(Watch(now, watch.fetched_at, ""), failure)
+        return Checked(Watch(now, watch.fetched_at, "", failure), failure)
     return Checked(Watch(now, now, listed), fetched=True)
 
 

@@ -42,6 +42,9 @@ class ResolvedConfig:
         return f"ResolvedConfig(origin={self.origin[:8]})"
 
 
+_FILE = "config/connections.yaml"
+
+
 def resolve(
     connection: EmbeddedConnection,
     spec: Schema,
@@ -59,7 +62,7 @@ def resolve(
     saved = _saved(_file(data_dir, connection), origin)
     problem = config_schema.problem(values, spec, "config")
     if problem:
-        raise ConfigError(f"connection {connection.slug}: {problem}")
+        raise ConfigError(f"{_FILE}: connection {connection.slug}: {problem}")
     current = values if saved is None else saved
     hidden = {*reader.secrets, *config_schema.secrets(values, spec)}
     hidden.update(config_schema.secrets(current, spec))
@@ -141,7 +144,8 @@ class _Placeholders:
         if text is None:
             key = ".".join(("config", *path)).replace(".[]", "[]")
             raise ConfigError(
-                f"connection {self._connection}: {key}: environment variable {name} is not set"
+                f"{_FILE}: connection {self._connection}: {key}:"
+                f" environment variable {name} is not set"
             )
         if not _PLAIN_VALUE.fullmatch(text):
             self.secrets.add(text)

@@ -27,6 +27,7 @@ from atlas_dagster.errors import ConnectorError
 
 CATALOG_SECONDS = 24 * 3600.0  # as often as Airbyte looks for schema changes
 _TELLING = re.compile(r"error|because|no version|no match", re.IGNORECASE)
+SHOWN_VERSIONS = 5
 _INSTALLED = ".atlas-installed"
 
 
@@ -90,7 +91,11 @@ def install(connection: EmbeddedConnection, data_dir: Path) -> Path:
         venv.parent.mkdir(parents=True, exist_ok=True)
         with _locked(venv.parent / f".{venv.name}.lock"):
             if not (venv / _INSTALLED).exists():
-                _install_venv(venv, connection_requirement(connection))
+                try:
+                    _install_venv(venv, connection_requirement(connection))
+                except ConnectorError as error:
+                    where = f"source of {connection.slug} in config/connections.yaml"
+                    raise ConnectorError(f"{error} ({where})") from None
                 (venv / _INSTALLED).touch()
     return _checked_executable(venv / "bin" / connection.executable, connection)
 
@@ -290,6 +295,12 @@ def _install_venv(venv: Path, requirement: str) -> None:
 def _install_reason(stderr: str) -> str:
     """The lines that say why, without the credentials that an index URL may carry."""
     clean = re.sub(r"//[^/@\s]+@", "//", stderr)
+    offered = re.search(r"\(from versions: ([^)]*)\)", clean)
+    if offered:  # pip lists all of them, the newest last
+        newest = offered[1].split(", ")[-SHOWN_VERSIONS:]
+        if newest == ["none"]:
+            return "the package index has no version of it for this Python; is its name right?"
+        return f"there is no such version; the newest are {', '.join(newest)}"
     lines = [line.strip(" ×╰─▶│\t") for line in clean.splitlines()]
     telling = [
         line for line in lines if re.search(r"error|because|no version|no match", line, re.I)

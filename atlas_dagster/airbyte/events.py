@@ -43,9 +43,12 @@ def stream_events(context: AssetExecutionContext, told: Mapping[StreamKey, Metad
             yield AssetMaterialization(asset_key=spec.key, metadata=metadata)
 
 
-def embedded_metadata(job: Job, synced: StreamSync, stream: Stream, database: str) -> Metadata:
-    """What an embedded sync has done to a stream."""
+def embedded_metadata(
+    job: Job, synced: StreamSync, stream: Stream, database: str, page: str
+) -> Metadata:
+    """What an embedded sync has done to a stream; ``page`` is the summary of it all."""
     metadata: Metadata = {
+        "atlas/sync": MetadataValue.md(page),
         **_table(stream, database),
         "atlas/job_id": job.job_id,
         "atlas/generation_id": synced.generation_id,
@@ -61,10 +64,13 @@ def embedded_metadata(job: Job, synced: StreamSync, stream: Stream, database: st
     return metadata
 
 
-def server_metadata(outcome: JobOutcome, synced: StreamOutcome, connection: Connection) -> Metadata:
+def server_metadata(
+    outcome: JobOutcome, synced: StreamOutcome, connection: Connection, page: str
+) -> Metadata:
     """What a sync of a server has done to a stream; counts where Airbyte tells them."""
     counts = asdict(synced.counts) if synced.counts else {}
     return {
+        "atlas/sync": MetadataValue.md(page),
         **_table(synced.stream, connection.database if connection.has_layers else None),
         "atlas/job_id": outcome.job_id,
         "atlas/attempts": outcome.attempts,

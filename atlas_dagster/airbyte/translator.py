@@ -27,6 +27,7 @@ class AtlasTranslator(DagsterAirbyteTranslator):
         return AssetSpec(
             key=["airbyte", connection.slug, stream.slug],
             group_name=connection.slug,
+            description=_description(connection, stream),
             kinds={"airbyte", *storage},
             metadata={
                 **AirbyteMetadataSet(
@@ -49,3 +50,13 @@ class AtlasTranslator(DagsterAirbyteTranslator):
             kinds=spec.kinds,
             metadata=spec.metadata,
         )
+
+
+def _description(connection: Connection, stream: Stream) -> str:
+    text = f"What Airbyte syncs of {stream.label}."
+    if not connection.is_active:
+        return f"{text} The connection is {connection.status} in Airbyte: it cannot be synced."
+    if connection.has_layers:
+        landing = stream.raw_landing if stream.raw_only else stream.landing
+        return f"{text} It lands in the table `{landing}`."
+    return text

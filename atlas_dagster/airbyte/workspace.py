@@ -26,6 +26,7 @@ from atlas_dagster.airbyte.snapshot import (
     load_snapshot,
     server_connections,
 )
+from atlas_dagster.airbyte.sync_summary import embedded_summary, server_summary
 from atlas_dagster.airbyte.translator import AtlasTranslator
 from atlas_dagster.catalog import Connection
 from atlas_dagster.catalog_answers import parse_connection
@@ -158,8 +159,9 @@ class AtlasAirbyteWorkspace(AirbyteWorkspace):
         outcome, connection = run_sync(
             settings, settings.airbyte, stored, context.run.run_id, follower
         )
+        page = server_summary(outcome)
         told = {
-            synced.key: server_metadata(outcome, synced, connection)
+            synced.key: server_metadata(outcome, synced, connection, page)
             for synced in outcome.streams
             if synced.complete
         }
@@ -188,9 +190,11 @@ def _embedded_events(
     job = client.get_job(job_id)
     connection = _load_connection(client, job.connection_id, slug)
     database = client.get_database()
+    streams = client.get_streams(job)
+    page = embedded_summary(job, streams)
     told = {
-        synced.key: embedded_metadata(job, synced, stream, database)
-        for synced in client.get_streams(job)
+        synced.key: embedded_metadata(job, synced, stream, database, page)
+        for synced in streams
         if synced.status == "complete"
         and (stream := connection.stream(synced.name, synced.namespace)) is not None
     }

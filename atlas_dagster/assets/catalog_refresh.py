@@ -75,7 +75,7 @@ def build_catalog_sensor(settings: Settings, loaded: SnapshotIndex | None) -> dg
                     events.append(_observation(state, index))
                 cursor = msgspec.structs.replace(cursor, watch=checked.watch, shown=state.digest)
         said = [_named(changed)] if changed else []
-        said += [text for text in (reloader.failure, checked and checked.failure) if text]
+        said += [text for text in (reloader.failure, cursor.watch.failure) if text]
         is_pending = now - cursor.reload_asked_at < RELOAD_AGAIN_SECONDS and not reloader.failure
         if changed and not is_pending:
             said.append(_reload(context, reloader))

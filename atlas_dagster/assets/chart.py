@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 
 from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
-from atlas_dagster.assets.lineage import chart_metadata, tell_columns
-from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name
+from atlas_dagster.assets.lineage import chart_metadata
+from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name, tell_once
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.assets.personal_data import column_tags, load_personal_data, refuse_forbidden
 from atlas_dagster.catalog import Stream
@@ -33,7 +33,8 @@ def build_chart_asset(
         # Of explore as well: a run without pii builds them in this order too.
         upstream=["explore", "pii"],
         owners=owners,
-        description=f"The record versions of {stream.label}, typed and validated, one row each.",
+        details=f"They lie in the table `{stream.chart}`. A value that does not fit its type is"
+        " kept in `_atlas_errors`.",
         check_specs=[drift_check(stream)],
     )
 
@@ -85,7 +86,7 @@ def materialize_chart(
     drift = check_drift(connection, stream, run_id)
     if not drift.passed:
         context.log.warning(f"{stream.label}: {drift.description}")
-    tell_columns(context, chart_metadata(stream, history, column_tags(data.verdicts, policy)))
+    tell_once(context, chart_metadata(stream, history, column_tags(data.verdicts, policy)))
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, stream.chart),

@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 
 from atlas_dagster.assets.layer_assets import build_layer_asset
-from atlas_dagster.assets.lineage import explore_metadata, tell_columns
-from atlas_dagster.assets.metadata import table_name, touched_days
+from atlas_dagster.assets.lineage import explore_metadata
+from atlas_dagster.assets.metadata import table_name, tell_once, touched_days
 from atlas_dagster.assets.partitions import day_range, partition_of
 from atlas_dagster.catalog import Stream
 from atlas_dagster.layers.explore import load_explore
@@ -28,7 +28,7 @@ def build_explore_asset(
         partial(materialize_explore, rules=rules),
         upstream=["airbyte"],
         owners=owners,
-        description=f"Every record version of {stream.label} ever seen, append-only.",
+        details=f"They lie in the table `{stream.explore}`, as JSON in its column `data`.",
     )
 
 
@@ -55,7 +55,7 @@ def materialize_explore(
                     metadata={"atlas/new_rows": rows},
                 )
             )
-    tell_columns(context, explore_metadata(stream))
+    tell_once(context, explore_metadata(stream))
     return dg.MaterializeResult(
         metadata={
             **table_name(connection, stream.explore),

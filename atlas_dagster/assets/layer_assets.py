@@ -20,6 +20,13 @@ LAYERS = ("explore", "chart", "navigate")
 AFTER_SYNC = ("explore", "pii", "chart", "navigate")
 """The layers and the inspections of a stream, in the order in which they are built."""
 
+_DESCRIPTIONS = {
+    "explore": "Every record version of {} ever seen, append-only.",
+    "pii": "The personal data in {}: every value of every field, scanned.",
+    "chart": "The record versions of {}, typed and validated, one row each.",
+    "navigate": "The history of {}, SCD Type 2, one row a validity interval.",
+}
+
 CHART_CHECKS, HISTORY_CHECKS = "checks", "history"
 """The steps of the quality checks, as `step_name` has them: of chart, and of navigate."""
 
@@ -32,6 +39,11 @@ Materialize: TypeAlias = Callable[
 def layer_key(layer: str, stream: Stream) -> dg.AssetKey:
     """The asset key of a stream in a layer: ``<layer>/<connection>/<stream>``."""
     return dg.AssetKey([layer, stream.connection, stream.slug])
+
+
+def layer_description(layer: str, label: str) -> str:
+    """What a layer of a stream holds; of pii, what is looked for."""
+    return _DESCRIPTIONS[layer].format(label)
 
 
 def step_name(work: str, connection: str, stream: str) -> str:
@@ -51,10 +63,13 @@ def build_layer_asset(
     *,
     upstream: Sequence[str],
     owners: Sequence[str],
-    description: str,
+    details: str,
     check_specs: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
-    """An asset of a layer or an inspection: daily, any days in one run, retried if it may help."""
+    """An asset of a layer or an inspection: daily, any days in one run, retried if it may help.
+
+    ``details`` are what the description says beside what the layer holds: sentences in Markdown.
+    """
 
     @dg.asset(
         key=layer_key(layer, stream),
@@ -62,9 +77,12 @@ def build_layer_asset(
         group_name=stream.connection,
         kinds={"postgres", layer},
         owners=list(owners),
-        description=description,
+        description=f"{layer_description(layer, stream.label)} {details}",
         tags={"atlas/layer": layer},
-        metadata={"atlas/stream_name": stream.name, "atlas/namespace": stream.namespace or ""},
+        metadata={
+            "atlas/stream_name": stream.name,
+            **({"atlas/namespace": stream.namespace} if stream.namespace else {}),
+        },
         check_specs=check_specs,
         partitions_def=daily,
         backfill_policy=dg.BackfillPolicy.single_run(),

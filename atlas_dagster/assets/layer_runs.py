@@ -17,7 +17,7 @@ import msgspec
 from atlas_dagster.assets.layer_assets import AFTER_SYNC, CHART_CHECKS, step_name
 from atlas_dagster.assets.metadata import TOUCHED_DAYS
 from atlas_dagster.assets.partitions import PARTITION_TAG, partition_of_key
-from atlas_dagster.assets.run_ends import ends_before, settled
+from atlas_dagster.assets.run_ends import SETTLE_SECONDS, ends_before, settled
 
 BUDGET_SECONDS = 40.0
 """A tick is cut off after 60 s, and its cursor is lost then."""
@@ -158,10 +158,12 @@ def build_layer_runs_sensor(jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefini
             ]
             after[end.event_type] = end.storage_id
             read += 1
+        for request in requests:
+            context.log.info(f"{request.job_name} of {request.partition_key}: {request.run_key}")
         return dg.SensorResult(
             run_requests=requests,
             cursor=msgspec.json.encode(LayerRunsCursor(after)).decode(),
-            skip_reason=None if requests else f"{read} finished runs read, no day left to build",
+            skip_reason=None if requests else _nothing_to_do(read),
         )
 
     return dg.SensorDefinition(
@@ -173,6 +175,12 @@ def build_layer_runs_sensor(jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefini
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
+
+
+def _nothing_to_do(read: int) -> str:
+    if not read:
+        return f"no run has ended since the last tick; one is read {SETTLE_SECONDS:.0f} s after"
+    return f"{read:,} runs have ended since the last tick; what they touched is built"
 
 
 def _parse_cursor(text: str | None) -> LayerRunsCursor:

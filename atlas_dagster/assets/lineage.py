@@ -33,14 +33,6 @@ class LayerColumn:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def tell_columns(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
-    """Add schema and lineage to the last materialization of the run, which is the one shown.
-
-    A backfill of a year in one run would store them 365 times otherwise.
-    """
-    context.add_asset_metadata(metadata, partition_key=context.partition_key_range.end)
-
-
 def explore_metadata(stream: Stream) -> dict[str, Any]:
     """The schema of explore, one entry a property of ``data`` included, and its lineage."""
     return _metadata(explore_columns(stream), layer_key("airbyte", stream))
@@ -166,6 +158,14 @@ def _metadata(columns: Sequence[LayerColumn], upstream: dg.AssetKey) -> dict[str
         ),
         "dagster/column_lineage": dg.TableColumnLineage(lineage),
     }
+
+
+def without_origins(description: str | None) -> str | None:
+    """What a description says beside the origins of its column."""
+    if description is None:
+        return None
+    said, mark, _ = f"\n\n{description}".rpartition("\n\nFrom `")
+    return (said if mark else description).strip() or None
 
 
 def _described(column: LayerColumn, upstream: dg.AssetKey) -> str | None:

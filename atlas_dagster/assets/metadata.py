@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,23 @@ from atlas_dagster.catalog import Table
 from atlas_dagster.warehouse import PgConnection
 
 TOUCHED_DAYS = "atlas/touched_days"
+
+
+def tell_once(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
+    """Add what is long to the last materialization of the run, which is the one shown.
+
+    A backfill of a year in one run would store it 365 times otherwise.
+    """
+    context.add_asset_metadata(metadata, partition_key=context.partition_key_range.end)
+
+
+def told_first(context: dg.AssetExecutionContext, page: dict[str, Any]) -> dict[str, Any]:
+    """A page for the head of a materialization's metadata; of many days it is told once, below."""
+    keys = context.partition_key_range
+    if keys.start == keys.end:
+        return page
+    tell_once(context, page)
+    return {}
 
 
 def table_name(connection: PgConnection, table: Table) -> dict[str, Any]:

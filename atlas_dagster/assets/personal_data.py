@@ -12,13 +12,14 @@ from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.layers.policy import StreamPolicy
 from atlas_dagster.layers.policy_decisions import FieldDecision, StreamDecision, decide_stream
+from atlas_dagster.markdown import code, escaped, table
 from atlas_dagster.pii.store import (
     StoredFailure,
     StoredVerdict,
     load_failures,
     load_verdicts,
 )
-from atlas_dagster.pii_rules import Path, field_name
+from atlas_dagster.pii_rules import Action, Path, field_name
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import PgConnection
@@ -39,11 +40,20 @@ class PersonalData:
 def column_tags(
     verdicts: Iterable[StoredVerdict], policy: StreamPolicy
 ) -> dict[str, dict[str, str]]:
-    """Tags of the columns that hold some, by property: the surest entity, and the action."""
+    """Tags of columns, by property: the surest entity of what one holds, and what is done to it.
+
+    That is the strictest of what is done to the column or to a field within it, whether or not
+    personal data was found there.
+    """
     tags: dict[str, dict[str, str]] = {}
     for verdict in sorted(verdicts, key=lambda v: -v.confidence):
-        action = policy.action(verdict.path).value
-        tags.setdefault(verdict.path[0], {"pii": verdict.entity, "pii_policy": action})
+        tags.setdefault(verdict.path[0], {"pii": verdict.entity, "pii_policy": Action.KEEP.value})
+    done: dict[str, list[Action]] = {}
+    for one in policy.fields:
+        done.setdefault(one.path[0], []).append(one.action)
+    for column, actions in done.items():
+        strictest = max(actions, key=lambda action: action.strictness)
+        tags.setdefault(column, {})["pii_policy"] = strictest.value
     return tags
 
 
@@ -101,24 +111,21 @@ def findings_table(
     """The personal data of a stream, a row a field and entity; samples are masked."""
     if not data.verdicts:
         return dg.MetadataValue.md("No personal data was found.")
-    lines = [
-        "| field | holds | of its values | score | confidence | policy | such as | why |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for verdict in data.verdicts:
-        shown = samples.get((verdict.path, verdict.entity), ())
-        cells = [
-            _code(field_name(verdict.path)),
+    header = ("field", "holds", "of its values", "score", "confidence", "policy", "such as", "why")
+    rows = [
+        (
+            code(field_name(verdict.path)),
             f"{verdict.entity}{_KINDS[verdict.kind]}",
             f"{verdict.share:.1%}",
             f"{verdict.mean_score:.2f}",
             f"{verdict.confidence:.2f}",
             data.decision.policy.action(verdict.path).value,
-            " ".join(map(_code, shown)),
-            _escaped("; ".join(verdict.evidence)),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return dg.MetadataValue.md("\n".join(lines))
+            " ".join(map(code, samples.get((verdict.path, verdict.entity), ()))),
+            escaped("; ".join(verdict.evidence)),
+        )
+        for verdict in data.verdicts
+    ]
+    return dg.MetadataValue.md(table(header, rows))
 
 
 _KINDS = {"values": "", "embedded": ", in text", "name": ", by its name"}
@@ -126,11 +133,3 @@ _KINDS = {"values": "", "embedded": ", in text", "name": ", by its name"}
 
 def _listed(fields: Iterable[FieldDecision]) -> str:
     return ", ".join(f"{field.name} ({', '.join(field.entities)})" for field in fields)
-
-
-def _code(text: str) -> str:
-    return f"`{_escaped(text).replace('`', ' ')}`"
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())

@@ -38,7 +38,8 @@ def build_pii_asset(
         partial(materialize_pii, rules=rules),
         upstream=["explore"],
         owners=owners,
-        description=f"The personal data in {stream.label}: every value of every field, scanned.",
+        details=f"They are read from `{stream.explore}`; `config/atlas.yaml` says what is done to"
+        " what is found.",
         check_specs=[pii_check(stream)],
     )
 

@@ -10,21 +10,15 @@ from typing import Any
 
 import dagster as dg
 
-from atlas_dagster.assets.stream_work import (
-    SYNCED,
-    Evaluation,
-    Metadata,
-    Part,
-    RunStatus,
-    StreamWork,
-)
+from atlas_dagster.assets.asset_work import SYNCED, Evaluation, Metadata, Part
+from atlas_dagster.assets.stream_work import RunStatus, StreamWork
 from atlas_dagster.names import layer_table
+from atlas_dagster.plain_text import without_values
 from atlas_dagster.qalita.content import Level
 from atlas_dagster.qalita.deliveries import LONGEST_KEY, Delivery
 from atlas_dagster.qalita.known import BuiltTable, Known, load_known, load_subjects
 from atlas_dagster.qalita.mapping import QalitaMapping, Subject, Subjects
 from atlas_dagster.qalita.objects import JobStatus
-from atlas_dagster.qalita.plain_text import without_values
 from atlas_dagster.qalita.protocol import Report
 from atlas_dagster.qalita.publication import (
     FailedCheck,

@@ -16,7 +16,7 @@ from atlas_dagster.assets.layer_assets import (
 )
 from atlas_dagster.assets.partitions import run_days
 from atlas_dagster.assets.quality_events import log_evaluations
-from atlas_dagster.assets.quality_gate import GATE, override_reason
+from atlas_dagster.assets.quality_gate import GATE, TO_OPEN, override_reason
 from atlas_dagster.assets.quality_results import (
     check_result,
     check_spec,
@@ -133,6 +133,7 @@ def _check_chart(
     if GATE in selected.names:
         _log_gate(context, stream, gate, full)
         yield gate
+        _refuse_navigate(stream, gate)
 
 
 def _check_history(
@@ -202,10 +203,19 @@ def _log_gate(
     gate: dg.AssetCheckResult,
     full: FullScan | None,
 ) -> None:
-    """Say the score, and why navigate is not built, where it is not."""
+    """Say the score, and why a person had to override the gate, where one did."""
     if full:
         context.log.info(f"{stream.label}: {len(full.outcomes)} checks, {score_text(full.score)}")
-    if not gate.passed:
-        blocks = gate.severity is dg.AssetCheckSeverity.ERROR
-        log = context.log.error if blocks else context.log.warning
-        log(f"{stream.label}: {GATE}: {gate.description}")
+    if not gate.passed and not _blocks(gate):
+        context.log.warning(f"{stream.label}: {GATE}: {gate.description}")
+
+
+def _refuse_navigate(stream: Stream, gate: dg.AssetCheckResult) -> None:
+    """Fail where the gate blocks: Dagster would do so by itself, and say only that it does."""
+    if _blocks(gate):
+        told = f"{stream.label}: {GATE}: {gate.description}. Navigate is not built. {TO_OPEN}"
+        raise dg.Failure(told, allow_retries=False)
+
+
+def _blocks(gate: dg.AssetCheckResult) -> bool:
+    return not gate.passed and gate.severity is dg.AssetCheckSeverity.ERROR

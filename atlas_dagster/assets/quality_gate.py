@@ -22,6 +22,11 @@ GATE = "quality_gate"
 OVERRIDE_TAG = "atlas/override_gate"
 """The tag of a run that builds navigate from rows that failed; its value says why."""
 
+TO_OPEN = (
+    "Correct the data or the limits (docs/checks.md) and run chart's checks again, or give the run"
+    f" the tag {OVERRIDE_TAG} with the reason"
+)
+
 SHOWN_DAYS = 3
 
 
@@ -55,11 +60,7 @@ def pass_gate(
         return {}
     reason = override_reason(context.run)
     if reason is None:
-        raise HeldBackError(
-            f"{stream.label}: {GATE} holds back {_told(held)}. Correct the data or the limits"
-            " (docs/checks.md) and run chart's checks again, or give the run the tag"
-            f" {OVERRIDE_TAG} with the reason"
-        )
+        raise HeldBackError(f"{stream.label}: {GATE} holds back {_told(held)}. {TO_OPEN}")
     context.log.warning(f"{stream.label}: {GATE} is overridden for {_told(held)}: {reason}")
     return {"atlas/gate_overridden": reason}
 

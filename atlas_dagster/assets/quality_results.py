@@ -10,6 +10,7 @@ import dagster as dg
 
 from atlas_dagster.assets.quality_gate import GATE
 from atlas_dagster.assets.quality_scan import FullScan
+from atlas_dagster.markdown import code, escaped, table
 from atlas_dagster.quality.check_text import limit_text
 from atlas_dagster.quality.gate import BLOCKING
 from atlas_dagster.quality.score import Score, shown_score
@@ -52,6 +53,8 @@ def check_result(outcome: Outcome, asset: dg.AssetKey) -> dg.AssetCheckResult:
         description=outcome.message,
         metadata={
             "atlas/status": outcome.status.value,
+            "atlas/rule": outcome.check.rule.value,
+            **_column(outcome.check),
             **_number("atlas/value", outcome.value),
             **_number("atlas/rows_tested", outcome.tested),
             **_number("atlas/rows_failed", outcome.failed),
@@ -124,8 +127,14 @@ def _measured(outcomes: Sequence[Outcome]) -> str:
     only = [one for one in outcomes if not one.check.can_break and one.check.rule is not Rule.FILE]
     if not only:
         return ""
-    lines = [f"| {one.check.name} | {one.message} |" for one in only]
-    return "\n".join(["| measured | found |", "|---|---|", *lines])
+    return table(
+        ("measured", "found"), [(code(one.check.name), escaped(one.message)) for one in only]
+    )
+
+
+def _column(check: Check) -> dict[str, str]:
+    """The column that a check is about; none where it is about several, or the whole table."""
+    return {"atlas/column": check.columns[0]} if len(check.columns) == 1 else {}
 
 
 def _number(name: str, value: float | None) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class RunEnd:
     storage_id: int
     run_id: str
     at: float
+    job_name: str = ""
 
 
 def settled() -> float:
@@ -63,7 +64,11 @@ def ends_before(
                 if record.timestamp > newest or time.monotonic() >= deadline:
                     break
                 yield RunEnd(
-                    event_type.value, record.storage_id, record.run_id, at=record.timestamp
+                    event_type.value,
+                    record.storage_id,
+                    record.run_id,
+                    at=record.timestamp,
+                    job_name=record.event_log_entry.job_name or "",
                 )
                 last = record.storage_id
             else:

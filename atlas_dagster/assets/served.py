@@ -48,16 +48,8 @@ def build_server_specs(found: ServerConnection) -> list[dg.AssetSpec]:
         AtlasTranslator()
         .get_stream_spec(connection, stream)
         .merge_attributes(metadata={**shared, **_table(connection, stream)})
-        .replace_attributes(description=_description(connection, stream))
         for stream in connection.streams
     ]
-
-
-def _description(connection: Connection, stream: Stream) -> str:
-    text = f"What Airbyte syncs of {stream.label}."
-    if not connection.is_active:
-        text += f" The connection is {connection.status} in Airbyte: it cannot be synced."
-    return text
 
 
 def _without_layers(connection: Connection) -> str:

@@ -11,6 +11,7 @@ import dagster as dg
 
 from atlas_dagster.airbyte.events import server_metadata
 from atlas_dagster.airbyte.job_info import SPEAKING, JobOutcome, StreamOutcome
+from atlas_dagster.airbyte.sync_summary import server_summary
 from atlas_dagster.airbyte.untold import UntoldJob
 from atlas_dagster.assets.partitions import partition_of
 from atlas_dagster.catalog import Connection
@@ -39,14 +40,17 @@ def due_events(job: UntoldJob, outcome: JobOutcome, connection: Connection) -> l
     What a sync or a refresh completed is a materialization, as that of a run. Anything else has
     brought nothing that layers could be built from: an observation says what became of it.
     """
-    return [_due(job, outcome, synced, connection) for synced in outcome.streams]
+    page = server_summary(outcome)
+    return [_due(job, outcome, synced, connection, page) for synced in outcome.streams]
 
 
-def _due(job: UntoldJob, outcome: JobOutcome, synced: StreamOutcome, connection: Connection) -> Due:
+def _due(
+    job: UntoldJob, outcome: JobOutcome, synced: StreamOutcome, connection: Connection, page: str
+) -> Due:
     key = dg.AssetKey(["airbyte", connection.slug, synced.stream.slug])
     starter = {} if job.run_id else {"atlas/started_by": "airbyte"}
     if outcome.kind in SPEAKING and synced.complete:
-        metadata = {**server_metadata(outcome, synced, connection), **starter}
+        metadata = {**server_metadata(outcome, synced, connection, page), **starter}
         days = sorted({partition_of(day) for day in synced.touched_days})
         event = dg.AssetMaterialization(asset_key=key, metadata=metadata)
         return Due(event, tuple(days) if connection.has_layers else ())

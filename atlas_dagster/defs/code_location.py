@@ -11,6 +11,7 @@ from atlas_dagster.assets.layer_runs import build_layer_runs_sensor, layers_job_
 from atlas_dagster.defs.airbyte_server import build_airbyte_server
 from atlas_dagster.defs.connections import BuiltConnection, build_connection
 from atlas_dagster.defs.executor import in_process
+from atlas_dagster.defs.openlineage import build_openlineage
 from atlas_dagster.defs.project import Project, read_project
 from atlas_dagster.defs.qalita import build_qalita
 from atlas_dagster.defs.quality import refuse_stray_files
@@ -46,6 +47,7 @@ def build_definitions(project: Project) -> dg.Definitions:
         build_airbyte_server(project, layer_jobs),
         build_retention(project.rules),
         build_qalita(project),
+        build_openlineage(project),
     )
 
 

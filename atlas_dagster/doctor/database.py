@@ -122,7 +122,7 @@ def _connections(connection: PgConnection) -> Finding:
 
 def _rights(connection: PgConnection) -> Iterator[Finding]:
     """Whether the role may make schemas, make tables in ours, and change the tables there are."""
-    role: str = _one(connection, "select current_user")
+    role: str = _one(connection, "select session_user")
     lacking = [str(row[0]) for row in connection.execute(_LACKING, (_SCHEMAS,)).fetchall()]
     foreign = connection.execute(_FOREIGN, (_SCHEMAS,)).fetchall()
     if lacking:

@@ -41,12 +41,21 @@ FEW = 0.1
 
 
 @dataclass(frozen=True)
+class KeyChanges:
+    """How many keys a build found new, changed and deleted, as they are now."""
+
+    new: int = 0
+    changed: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True)
 class NavigateResult:
     """What a build did: segments opened, closed, reopened and removed; and the table in all.
 
     Segments are reopened and removed only where late versions correct what was known before.
-    ``rebuilt`` says why the table was built anew, where it was; ``refused`` counts the snapshots
-    that would have made too many keys vanish.
+    ``rebuilt`` says why the table was built anew, where it was, and then ``keys`` is None: nothing
+    was compared. ``refused`` counts the snapshots that would have made too many keys vanish.
     """
 
     opened: int
@@ -56,6 +65,7 @@ class NavigateResult:
     count: RowCount
     rebuilt: str | None
     refused: int
+    keys: KeyChanges | None
 
 
 def takes_all_of_chart(connection: PgConnection, stream: Stream, rules: HistoryRules) -> bool:
@@ -126,7 +136,14 @@ def _build_all(
     rows, current = _counts(connection, navigate_sql.count_segments(stream))
     count = start_table(connection, table, rules.definition, RowCount(rows, current), rules.policy)
     return NavigateResult(
-        rows, rows - current, reopened=0, removed=0, count=count, rebuilt=rebuilt, refused=refused
+        opened=rows,
+        closed=rows - current,
+        reopened=0,
+        removed=0,
+        count=count,
+        rebuilt=rebuilt,
+        refused=refused,
+        keys=None if rebuilt else KeyChanges(new=current),
     )
 
 
@@ -168,6 +185,7 @@ def _apply_days(
     if refused:
         connection.execute(forget_refused(stream))
     removed = removed_current = closed = reopened = opened = opened_current = 0
+    keys = KeyChanges()
     few = versions < known * FEW
     changed = connection.execute(navigate_sql.create_changed_keys(stream, few=few)).rowcount
     if changed:
@@ -177,13 +195,14 @@ def _apply_days(
         connection.execute("analyze stored (natural_key)")
         connection.execute(navigate_sql.create_difference(stream, with_snapshots=snapshots > 0))
         connection.execute("analyze difference (is_wanted, is_stored)")
+        keys = KeyChanges(*_numbers(connection, navigate_sql.count_changed_keys()))
         removed, removed_current = _counts(connection, navigate_sql.delete_segments(stream))
         closed, reopened = _counts(connection, navigate_sql.move_ends(stream, run_id))
         opened, opened_current = _counts(connection, navigate_sql.insert_segments(stream, run_id))
     change = RowCount(opened - removed, opened_current - removed_current + reopened - closed)
     count = add_rows(connection, stream.navigate, change)
     return NavigateResult(
-        opened, closed, reopened, removed, count=count, rebuilt=None, refused=refused
+        opened, closed, reopened, removed, count=count, rebuilt=None, refused=refused, keys=keys
     )
 
 
@@ -197,6 +216,11 @@ def _load_snapshots(connection: PgConnection, stream: Stream) -> int:
 
 
 def _counts(connection: PgConnection, query: sql.Composed) -> tuple[int, int]:
+    first, second = _numbers(connection, query)
+    return first, second
+
+
+def _numbers(connection: PgConnection, query: sql.Composed) -> list[int]:
     row = connection.execute(query).fetchone()
     assert row is not None
-    return int(row[0]), int(row[1])
+    return [int(number) for number in row]

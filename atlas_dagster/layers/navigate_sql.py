@@ -308,6 +308,29 @@ def create_difference(stream: Stream, *, with_snapshots: bool) -> sql.Composed:
     )
 
 
+def count_changed_keys() -> sql.Composed:
+    """SQL: of the keys whose segments differ, how many are new, changed and deleted.
+
+    A key is new where it is current and was not, changed where another segment of it is current,
+    deleted where it was current and is not.
+    """
+    return sql.SQL(
+        """
+        select
+            count(*) filter (where is_current and not was_current),
+            count(*) filter (where is_current and was_current),
+            count(*) filter (where was_current and not is_current)
+        from (
+            select
+                bool_or(is_stored and was_current) as was_current,
+                bool_or(is_wanted and valid_to is null) as is_current
+            from difference
+            group by natural_key
+        ) as key
+        """
+    ).format()
+
+
 def delete_segments(stream: Stream) -> sql.Composed:
     """SQL: drop the segments that should not be; counts them, and those that were current."""
     return sql.SQL(

@@ -87,6 +87,10 @@ def grant_landed(around: Surroundings, ownership: Ownership) -> Iterator[sql.Com
         name = sql.Identifier(schema)
         yield sql.SQL("grant usage on schema {} to {}").format(name, writer)
         yield sql.SQL("grant select on all tables in schema {} to {}").format(name, writer)
+        if schema in ownership.schemas and owner != WRITER:  # the schema was handed over
+            yield sql.SQL("grant usage, create on schema {} to {}").format(
+                name, sql.Identifier(owner)
+            )
         if owner != WRITER:
             yield sql.SQL(
                 "alter default privileges for role {} in schema {} grant select on tables to {}"

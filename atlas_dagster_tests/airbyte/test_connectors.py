@@ -86,8 +86,31 @@ def test_a_package_that_does_not_exist_is_named_with_the_reason(
     assert str(raised.value) == (
         "airbyte-source-scripted==1.0.0 cannot be installed: Because there is no version of"
         " airbyte-source-scripted==1.0.0 at https://index"
+        " (source of scripted in config/connections.yaml)"
     )
     assert not (tmp_path / "connectors" / "airbyte-source-scripted-1.0.0").exists()
+
+
+@pytest.mark.parametrize(
+    ("versions", "reason"),
+    [
+        ("4.0, 5.0, 6.0, 7.0, 7.1, 7.2", "no such version; the newest are 5.0, 6.0, 7.0, 7.1, 7.2"),
+        ("none", "the package index has no version of it for this Python; is its name right?"),
+    ],
+)
+def test_of_the_versions_that_pip_lists_the_newest_are_named(
+    named: EmbeddedConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    versions: str,
+    reason: str,
+) -> None:
+    said = f"ERROR: Could not find a version (from versions: {versions})"
+    fake_uv(tmp_path / "bin", f'echo "{said}" >&2\nexit 1\n')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(ConnectorError) as raised:
+        connectors.install(named, tmp_path)
+    assert reason in str(raised.value)
 
 
 def test_a_package_without_the_executable_says_which_it_has(

@@ -116,6 +116,7 @@ def test_a_sync_materializes_each_stream_with_what_it_did(
     assert [(c.name, c.type) for c in schema.columns] == [("id", "bigint")]
     assert users.pop("atlas/duration_seconds") > 0
     assert users.pop("dagster/table_name").endswith(".landing.my_shop__users")
+    assert "| `users` | 2 | 18 | 2023-11-14 | complete |" in users.pop("atlas/sync")
     assert users == {
         "atlas/job_id": 1,
         "atlas/generation_id": 0,

@@ -75,6 +75,8 @@ def test_a_check_tells_numbers_that_dagster_plots_and_a_sentence(
     assert found.description == "1 of 40 rows (2.5 %); more than 0 warns"
     assert told(found) == {
         "atlas/status": "warn",
+        "atlas/rule": "invalid",
+        "atlas/column": "email",
         "atlas/value": 1.0,
         "atlas/rows_tested": 40,
         "atlas/rows_failed": 1,
@@ -94,7 +96,7 @@ def test_the_gate_carries_the_score_and_what_has_none(
     assert "atlas/timeliness" not in metadata, "there is no schedule"
     assert "atlas/consistency" not in metadata
     assert (metadata["atlas/is_graded"], metadata["atlas/not_checked"]) == (True, [])
-    assert "| missing__city | 1 of 2 rows (50 %) |" in metadata["atlas/measured"]
+    assert "| `missing__city` | 1 of 2 rows (50 %) |" in metadata["atlas/measured"]
 
 
 def test_scores_and_results_are_kept_and_the_rows_carry_the_score(

@@ -63,6 +63,11 @@ def test_a_check_that_fails_keeps_the_rows_from_navigate_in_the_same_run(
         True,
     )
     assert gate.description == "invalid__email: 1 of 2 rows (50 %); more than 5 % fails"
+    assert failure(result) == (
+        f"shop/people: quality_gate: {gate.description}. Navigate is not built. Correct the data or"
+        " the limits (docs/checks.md) and run chart's checks again, or give the run the tag"
+        " atlas/override_gate with the reason"
+    )
     assert told(gate)["atlas/checks_failed"] == 1
     assert "navigate__shop__people" not in steps(result)
     assert segments(project) == []

@@ -99,6 +99,9 @@ def test_17_a_sync_tells_what_it_did_to_each_stream(
         ("id", "bigint"),
         ("name", "varchar"),
     ]
+    page = told["users"].pop("atlas/sync")
+    assert page.startswith("**Job 1000** succeeded in 90.0 s: 6 records of 2 streams.")
+    assert f"| `orders` | 2 | 20 | {day()} | complete |" in page
     assert told["users"] == {
         "dagster/table_name": "atlas.landing.p_Users",
         "atlas/job_id": 1000,

@@ -12,7 +12,7 @@ from atlas_dagster.errors import BusyError, ConfigError
 from atlas_dagster.http_retries import Retries
 from atlas_dagster.qalita.client import QalitaApi
 from atlas_dagster.qalita.http import QalitaHttp
-from atlas_dagster.qalita.sandbox.app import API_TOKEN, LOGIN, clear, listen, serving
+from atlas_dagster.qalita.sandbox.app import API_TOKEN, LOGIN, base_url, clear, listen, serving
 from atlas_dagster.qalita.sandbox.store import SandboxStore
 from atlas_dagster.qalita.sender import send_due
 from atlas_dagster.qalita.settings import QalitaServer
@@ -162,6 +162,14 @@ def test_a_port_that_is_taken_is_named() -> None:
         port = first.getsockname()[1]
         with pytest.raises(ConfigError, match=f"--port: cannot listen on 127.0.0.1, port {port}"):
             listen(port)
+
+
+def test_it_is_asked_where_it_was_told_to_listen() -> None:
+    with listen(0, "localhost") as listener:
+        port = listener.getsockname()[1]
+        assert base_url(listener, "localhost") == f"http://localhost:{port}"
+    with pytest.raises(ConfigError, match="--port: cannot listen on no"):
+        listen(0, "no.such.host.invalid")
 
 
 def test_where_the_warehouse_goes_away_nothing_is_taken_that_is_not_stored(

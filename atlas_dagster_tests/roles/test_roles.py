@@ -29,6 +29,7 @@ from atlas_dagster_tests.integration.project import (
     noon,
     user,
 )
+from atlas_dagster_tests.subjects.support import catalogued
 
 pytestmark = pytest.mark.slow
 
@@ -224,7 +225,7 @@ def test_what_a_superuser_made_before_is_handed_over(shop: Warehouse) -> None:
 
     with psycopg.connect(shop.url(ANALYST), autocommit=True) as analyst:
         analyst.execute("create view mart.names as select name from navigate.shop__users")
-    shop.configure("users", ignore=["name"])
+    shop.configure("users")
     with pytest.raises(Exception, match=r"view mart\.names stands on a table that has to be built"):
         shop.run()
 
@@ -253,3 +254,21 @@ def test_an_administrator_need_not_be_a_superuser(
 def test_a_login_that_is_not_there_is_named(shop: Warehouse) -> None:
     with pytest.raises(ConfigError, match="there is no role nobody; make it first"):
         CliRunner().invoke(roles, ["create", "--reader", "nobody"], catch_exceptions=False)
+
+
+def test_what_an_airbyte_server_lands_stays_its_own_and_writers_read_it(shop: Warehouse) -> None:
+    airbyte = SECOND
+    with connect(shop.url(None)) as admin:
+        migrate(admin)
+        catalogued(admin, {"users": {"id": {"type": "integer"}}})
+        admin.execute(
+            sql.SQL("create schema landing authorization {}").format(sql.Identifier(airbyte))
+        )
+    shop.ask(airbyte, "create table landing.users (id int)")
+    told = shop.create_roles("--writer", ETL, "--reader", ANALYST)
+    assert f"atlas_writer: reads landing, where {airbyte} lands" in told
+    shop.ask(airbyte, "create table landing.later (id int)")
+    for table in ("users", "later"):
+        assert shop.ask(ETL, f"select * from landing.{table}") == []
+        assert shop.refuses(ETL, f"insert into landing.{table} values (1)")
+        assert shop.refuses(ANALYST, f"select * from landing.{table}")

@@ -96,27 +96,27 @@ def build_app(store: SandboxStore, url: str) -> Starlette:
     return app
 
 
-def listen(port: int) -> socket.socket:
-    """Listen on this machine only; raises ConfigError where the port is taken."""
-    return http_server.listen(http_server.LOOPBACK, port, "--port")
+def listen(port: int, host: str = http_server.LOOPBACK) -> socket.socket:
+    """Listen, on this machine only unless told otherwise; raises ConfigError where it cannot."""
+    return http_server.listen(host, port, "--port")
 
 
-def base_url(listener: socket.socket) -> str:
+def base_url(listener: socket.socket, host: str = http_server.LOOPBACK) -> str:
     """Where a sandbox that listens is asked."""
-    return http_server.base_url(http_server.LOOPBACK, listener)
+    return http_server.base_url(host, listener)
 
 
-def serve(database_url: str, listener: socket.socket) -> None:
+def serve(database_url: str, listener: socket.socket, host: str = http_server.LOOPBACK) -> None:
     """Answer requests until SIGTERM or SIGINT; raises BusyError where another sandbox does."""
     with _alone(database_url):
-        _server(database_url, listener).run(sockets=[listener])
+        _server(database_url, listener, host).run(sockets=[listener])
 
 
 @contextlib.contextmanager
 def serving(database_url: str) -> Generator[str]:
     """A sandbox in a thread, for the length of a block, by its URL; raises as `serve`."""
     with _alone(database_url), listen(0) as listener:
-        server = _server(database_url, listener)
+        server = _server(database_url, listener, http_server.LOOPBACK)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -142,8 +142,8 @@ def _alone(database_url: str) -> Generator[None]:
         yield
 
 
-def _server(database_url: str, listener: socket.socket) -> uvicorn.Server:
-    app = build_app(SandboxStore(database_url), base_url(listener))
+def _server(database_url: str, listener: socket.socket, host: str) -> uvicorn.Server:
+    app = build_app(SandboxStore(database_url), base_url(listener, host))
     config = uvicorn.Config(
         app,
         http="h11",

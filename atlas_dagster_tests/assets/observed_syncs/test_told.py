@@ -55,6 +55,7 @@ def test_766_mitodl_a_sync_that_airbyte_started_is_told_once_and_its_layers_are_
     daemon.tick_until_quiet()
     (users,) = materializations(daemon.instance)
     del users["dagster/column_schema"]
+    assert "| `users` | 5 | 50 |" in users.pop("atlas/sync")
     assert users == {
         "dagster/table_name": "atlas.landing.users",
         "atlas/job_id": job.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_dagster.qalita.plain_text import LONGEST, without_values
+from atlas_dagster.plain_text import LONGEST, without_values
 
 
 @pytest.mark.parametrize(

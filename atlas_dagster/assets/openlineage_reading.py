@@ -1,0 +1,79 @@
+"""The event log as the sensor `openlineage` reads it: runs that work, and runs that have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import dagster as dg
+from dagster._core.event_api import EventLogCursor
+
+from atlas_dagster.assets.asset_work import (
+    EVENT_TYPES,
+    AssetWork,
+    Logged,
+    read_asset_works,
+    run_events,
+)
+from atlas_dagster.assets.ended_works import ENDINGS
+from atlas_dagster.assets.openlineage_datasets import Surroundings
+from atlas_dagster.assets.openlineage_events import DagsterRun, run_events_of, start_events
+from atlas_dagster.assets.run_ends import RunEnd
+from atlas_dagster.lineage.model import Event
+
+NOTHING = -1
+"""Before the first place of an event log."""
+
+_STARTS = {dg.DagsterEventType.RUN_START, dg.DagsterEventType.STEP_START}
+_BEGUN = {
+    *_STARTS,
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+}
+_ALL = {*EVENT_TYPES, dg.DagsterEventType.RUN_START}
+
+
+def ended_events(
+    instance: dg.DagsterInstance, end: RunEnd, around: Surroundings, announced: int = NOTHING
+) -> list[Event]:
+    """The events of a run that has ended, without starts up to a place in the log."""
+    run, works = _read(run_events(instance, end.run_id, _ALL), end.run_id, end.job_name)
+    status, failure = ENDINGS[end.event_type]
+    ended = replace(run, status=status, ended_at=end.at, failure=failure)
+    return run_events_of(ended, works, around, announced)
+
+
+def begun_events(
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    around: Surroundings,
+    after: int,
+    newest: float,
+) -> tuple[int, list[Event]]:
+    """The starts of a run that works, after a place in the log: the newest place, and the events.
+
+    What is younger than ``newest`` is left for later: an event may still come before it.
+    """
+    reached = after
+    cursor = None if after < 0 else EventLogCursor.from_storage_id(after).to_string()
+    for logged in run_events(instance, run.run_id, _STARTS, cursor):
+        if logged.at > newest:
+            break
+        reached = logged.storage_id
+    if reached == after:
+        return after, []
+    read, works = _read(run_events(instance, run.run_id, _BEGUN), run.run_id, run.job_name)
+    return reached, start_events(read, works, around, after, reached)
+
+
+def _read(events: Iterable[Logged], run_id: str, job: str) -> tuple[DagsterRun, list[AssetWork]]:
+    logged = list(events)
+    kind = dg.DagsterEventType.RUN_START
+    start = next((each for each in logged if each.event.event_type is kind), None)
+    run = DagsterRun(
+        run_id,
+        job,
+        started_at=start.at if start else None,
+        started_id=start.storage_id if start else 0,
+    )
+    return run, read_asset_works(logged)

@@ -1,0 +1,70 @@
+"""What the demo tells of lineage: its own runs, as OpenLineage events in a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atlas_dagster.errors import AtlasError
+from atlas_dagster.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from atlas_dagster.assets.openlineage_datasets import Surroundings
+    from atlas_dagster.lineage.model import Event
+
+FILE = "openlineage.jsonl"
+SECONDS = 60.0
+
+
+def write_demo_lineage(
+    settings: Settings, instance: dg.DagsterInstance, demo_id: str
+) -> tuple[Path, int] | None:
+    """Write the events of the demo's runs to a file; returns it, and how many there are.
+
+    None where a transport is set: the sensor `openlineage` tells it of them. Raises AtlasError
+    where the file cannot be written.
+    """
+    from dagster_shared.utils.warnings import disable_dagster_warnings
+    from openlineage.client import OpenLineageClient
+    from openlineage.client.transport.file import FileConfig, FileTransport
+
+    from atlas_dagster.defs.openlineage import surroundings
+    from atlas_dagster.defs.project import read_project
+    from atlas_dagster.lineage.sending import Sender
+    from atlas_dagster.lineage.transport import is_configured
+
+    if is_configured():
+        return None
+    file = settings.data_dir / FILE
+    file.unlink(missing_ok=True)
+    transport = FileTransport(FileConfig(str(file), append=True))
+    sender = Sender(OpenLineageClient(transport=transport), time.monotonic() + SECONDS)
+    with disable_dagster_warnings():
+        around = surroundings(read_project())
+    for events in _runs(instance, demo_id, around):
+        sender.send(events)
+    if sender.stopped:
+        raise AtlasError(f"{file}: {sender.stopped}")
+    return file, sender.taken
+
+
+def _runs(
+    instance: dg.DagsterInstance, demo_id: str, around: Surroundings
+) -> Iterator[list[Event]]:
+    """The events of each of the demo's runs; they have ended, so there is nothing to settle."""
+    from dagster import DagsterEventType, RunsFilter
+
+    from atlas_dagster.assets.openlineage_reading import ended_events
+    from atlas_dagster.assets.run_ends import RunEnd
+
+    succeeded = DagsterEventType.RUN_SUCCESS.value  # the demo has ended where one fails
+    for record in instance.get_run_records(
+        RunsFilter(tags={"atlas/demo": demo_id}), ascending=True
+    ):
+        run, at = record.dagster_run, record.end_time or 0.0
+        end = RunEnd(succeeded, record.storage_id, run.run_id, at, run.job_name)
+        yield ended_events(instance, end, around)

@@ -1,0 +1,270 @@
+"""The sensor `openlineage`: each event arrives at least once, whatever the backend does."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import msgspec
+import pytest
+
+from atlas_dagster.assets import openlineage_sensor, run_ends
+from atlas_dagster.assets.openlineage_sensor import OpenLineageCursor
+from atlas_dagster.defs.code_location import build_code_location
+from atlas_dagster.lineage import transport
+from atlas_dagster_tests.assets.daemon import Daemon
+from atlas_dagster_tests.assets.openlineage_support import Teller
+from atlas_dagster_tests.http_double import running
+from atlas_dagster_tests.integration.project import Project
+from atlas_dagster_tests.lineage.backend import Answer, Backend
+from atlas_dagster_tests.lineage.environment import clear
+
+pytestmark = pytest.mark.slow
+
+CHART = "chart/shop/users"
+LEADS = dg.AssetKey(["airbyte", "crm", "leads"])
+DAY = 86400.0
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    with running(Backend()) as double:
+        yield double
+
+
+@pytest.fixture
+def teller(
+    project: Project,
+    instance: dg.DagsterInstance,
+    backend: Backend,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Teller:
+    clear(monkeypatch)
+    monkeypatch.setattr(run_ends, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(transport, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(transport, "RETRIES", {**transport.RETRIES, "total": 0})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OPENLINEAGE_URL", backend.address)
+    project.connect({})
+    return Teller(Daemon(instance, "openlineage"), backend)
+
+
+def test_a_build_is_a_run_within_dagsters_and_is_told_once(teller: Teller) -> None:
+    run_id = teller.build(CHART)
+    assert teller.tick() == "4 events sent"
+    assert teller.backend.taken() == [
+        "START __ephemeral_asset_job__",
+        "START shop.users.chart",
+        "COMPLETE shop.users.chart",
+        "COMPLETE __ephemeral_asset_job__",
+    ]
+    outer, inner, *_ = teller.backend.events
+    assert outer["run"]["runId"] == run_id
+    assert inner["run"]["facets"]["parent"]["run"]["runId"] == run_id
+    assert teller.tick() == "nothing new"
+
+
+def test_a_start_is_told_while_the_run_works_and_its_end_after_it(teller: Teller) -> None:
+    said: list[str | None] = []
+    teller.build(CHART, does=lambda: said.extend([teller.tick(), teller.tick()]))
+    assert said == ["2 events sent", "nothing new"]
+    assert teller.backend.taken()[1] == "START shop.users.chart"
+    assert teller.tick() == "2 events sent"
+    assert Counter(teller.backend.taken()).most_common(1)[0][1] == 1
+    start, end = teller.events("shop.users.chart")
+    assert start["run"]["runId"] == end["run"]["runId"]
+    assert start["eventTime"] <= end["eventTime"]
+    assert teller.cursor.runs == {}
+
+
+def test_a_step_that_fails_is_told_without_what_may_be_a_value(teller: Teller) -> None:
+    def fail() -> None:
+        raise dg.Failure("cannot read 'Quentin Featherstone' of jane.roe@example.org")
+
+    teller.build(CHART, does=fail)
+    teller.tick()
+    _, end = teller.events("shop.users.chart")
+    assert end["eventType"] == "FAIL"
+    told = end["run"]["facets"]["errorMessage"]
+    assert told["message"] == "cannot read … of …"
+    assert teller.backend.taken()[-1] == "FAIL __ephemeral_asset_job__"
+
+
+def test_a_run_that_is_cancelled_is_aborted(teller: Teller) -> None:
+    def cancel() -> None:
+        (run,) = teller.instance.get_runs()
+        teller.instance.report_run_canceled(run)
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        teller.build(CHART, does=cancel)
+    teller.tick()
+    assert "ABORT __ephemeral_asset_job__" in teller.backend.taken()
+
+
+def test_a_sync_outside_of_a_run_is_told_and_has_one_id_however_often(teller: Teller) -> None:
+    metadata = {"atlas/job_id": 7, "atlas/duration_seconds": 60.0}
+    for _ in range(2):
+        teller.daemon.report(dg.AssetMaterialization(LEADS, metadata=metadata))
+    failed = {"atlas/job_id": 8, "atlas/status": "failed", "atlas/failure": "no 'secret' left"}
+    teller.daemon.report(dg.AssetObservation(LEADS, metadata=failed))
+    teller.daemon.report(dg.AssetMaterialization("theirs"))
+    assert teller.tick() == "6 events sent"
+    events = teller.events("crm.leads.sync")
+    assert [event["eventType"] for event in events] == [
+        *("START", "COMPLETE", "START", "COMPLETE", "START", "FAIL")
+    ]
+    assert len({event["run"]["runId"] for event in events}) == 2
+    assert events[0]["eventTime"] < events[1]["eventTime"]
+    assert events[-1]["run"]["facets"]["errorMessage"]["message"] == "no … left"
+    assert "parent" not in events[0]["run"]["facets"]
+    assert teller.tick() == "nothing new"
+
+
+def test_other_peoples_assets_are_not_told_of(teller: Teller) -> None:
+    teller.build("a/b/c", "theirs")
+    assert teller.tick() == "nothing new"
+
+
+@pytest.mark.parametrize(
+    "trouble", [Answer(500), Answer(503), Answer(401), Answer(429), Answer(hangs=True)]
+)
+def test_a_backend_that_takes_nothing_loses_nothing_and_is_told_of_in_one_line(
+    teller: Teller, trouble: Answer
+) -> None:
+    teller.build(CHART)
+    teller.backend.misbehave(".", trouble, times=1000)
+    said = teller.tick()
+    assert said is not None
+    assert said.startswith("the backend has not taken events since 20")
+    assert said.endswith("; 4 events wait")
+    since = teller.cursor.since
+    teller.build("explore/shop/users")
+    said = teller.tick()
+    assert said is not None
+    assert said.endswith("; 8 events wait")
+    assert teller.cursor.since == since
+    teller.backend.behave()
+    assert teller.tick() == "8 events sent"
+    assert teller.tick() == "nothing new"
+    assert teller.cursor.since is None
+    assert teller.cursor.waiting == {}
+    assert len(set(teller.backend.taken())) == 6
+
+
+def test_a_backend_that_goes_in_the_middle_of_a_run_is_not_told_twice(teller: Teller) -> None:
+    teller.build(CHART)
+    teller.backend.misbehave("COMPLETE", Answer(hangs=True), times=1000)
+    said = teller.tick()
+    assert said is not None
+    assert said.startswith("2 events sent; the backend has not taken events since")
+    assert said.endswith("it did not answer in time; 2 events wait")
+    teller.backend.behave()
+    assert teller.tick() == "2 events sent"
+    assert len(teller.backend.taken()) == len(set(teller.backend.taken())) == 4
+
+
+def test_an_event_that_is_refused_does_not_block_the_next_and_its_reason_is_said(
+    teller: Teller,
+) -> None:
+    teller.backend.misbehave("START shop.users.chart", Answer(422, b"no such job"))
+    teller.build(CHART)
+    assert teller.tick() == (
+        "3 events sent; 1 event refused: START of shop.users.chart: it answered 422: no such job"
+    )
+    assert teller.tick() == "nothing new"
+
+
+def test_a_tick_that_is_cut_off_before_dagster_saves_it_sends_the_same_again(
+    teller: Teller,
+) -> None:
+    teller.build(CHART)
+    teller.daemon.evaluate()
+    teller.tick()
+    for name in ("START shop.users.chart", "COMPLETE shop.users.chart"):
+        first, again = [e for e in teller.backend.events if name.endswith(e["job"]["name"])][::2]
+        assert first["run"]["runId"] == again["run"]["runId"]
+        assert first == again
+
+
+def test_a_tick_without_time_goes_on_where_it_was(
+    teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teller.build(CHART, "explore/shop/users")
+    monkeypatch.setattr(openlineage_sensor, "BUDGET_SECONDS", -1.0)
+    assert teller.tick() == "the next tick goes on"
+    monkeypatch.setattr(openlineage_sensor, "BUDGET_SECONDS", 40.0)
+    assert teller.tick() == "6 events sent"
+
+
+def test_what_waited_too_long_is_given_up_with_a_line_and_the_rest_is_sent(
+    teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teller.build(CHART)
+    teller.tick()
+    teller.build(CHART)
+    now = time.time()
+    eight = openlineage_sensor.KEPT_DAYS + 1
+    monkeypatch.setattr(openlineage_sensor, "settled", lambda: now + eight * DAY)
+    said = teller.tick()
+    assert said is not None
+    assert said.startswith("1 run is given up: ended before 20")
+    assert len(teller.backend.events) == 4
+    assert teller.tick() == "nothing new"
+
+
+def test_without_a_cursor_what_is_too_old_is_left_out(
+    teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teller.build(CHART)
+    now = time.time()
+    monkeypatch.setattr(openlineage_sensor, "settled", lambda: now + 9 * DAY)
+    assert teller.tick() == "nothing new"
+
+
+def test_a_run_that_was_deleted_while_it_worked_is_forgotten(teller: Teller) -> None:
+    teller.daemon.cursor = msgspec.json.encode(OpenLineageCursor(runs={"gone": (5, 0)})).decode()
+    assert teller.tick() == "nothing new"
+    assert teller.cursor.runs == {}
+
+
+def test_a_mistake_in_the_configuration_is_said_and_nothing_is_lost(
+    teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teller.build(CHART)
+    monkeypatch.setenv("OPENLINEAGE_CONFIG", "/nowhere.yml")
+    said = teller.tick()
+    assert said is not None
+    assert said.startswith("OPENLINEAGE_CONFIG: there is no file /nowhere.yml")
+    monkeypatch.delenv("OPENLINEAGE_CONFIG")
+    assert teller.tick() == "4 events sent"
+
+
+def test_the_sensor_is_off_where_nothing_is_configured(
+    teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensor = build_code_location().resolve_sensor_def("openlineage")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    monkeypatch.setenv("OPENLINEAGE_DISABLED", "true")
+    sensor = build_code_location().resolve_sensor_def("openlineage")
+    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+    assert teller.tick() == openlineage_sensor.NOT_CONFIGURED
+
+
+def test_an_event_that_breaks_the_backend_does_not_stand_in_the_way_for_ever(
+    teller: Teller,
+) -> None:
+    teller.build(CHART)
+    teller.backend.misbehave("COMPLETE shop.users.chart", Answer(500), times=1000)
+    said = [teller.tick() for _ in range(5)]
+    assert said[0] is not None
+    assert said[0].startswith("2 events sent; the backend has not taken events")
+    assert said[-1] == (
+        "1 event sent; 1 event refused: COMPLETE of shop.users.chart: it answered 500, 5 times,"
+        " and takes others"
+    )
