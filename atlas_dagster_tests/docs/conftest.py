@@ -32,7 +32,7 @@ def shell() -> Iterator[Shell]:
         _copy(REPOSITORY / name, root / name)
     try:
         with commands(programs, inherited):
-            (programs / "psql").symlink_to(embedded_postgres._binaries() / "psql")
+            (programs / "psql").symlink_to(embedded_postgres.binaries() / "psql")
             (programs / "activate").write_text(f"PATH='{programs}':$PATH\n")
             path = os.pathsep.join([str(programs), str(_python()), inherited["PATH"]])
             shell = Shell(root, {**inherited, "PATH": path})
