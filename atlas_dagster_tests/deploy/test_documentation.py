@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -11,16 +10,17 @@ from pathlib import Path
 from atlas_dagster.settings import load_webhook_settings
 from atlas_dagster_tests.deploy import compose
 from atlas_dagster_tests.deploy.containers import read_env
+from atlas_dagster_tests.docs import shell
+from atlas_dagster_tests.docs.pages import read_page
 from atlas_dagster_tests.integration.project import REPOSITORY
 
-PAGE = REPOSITORY / "docs" / "deployment.md"
+PAGE = read_page("docs/deployment.md")
 COMPOSE = REPOSITORY / "docker-compose.yml"
 
 
 def commands() -> list[str]:
-    """The lines of the page that are set as code."""
-    lines = PAGE.read_text().splitlines()
-    return [line.strip() for line in lines if line.startswith("    ")]
+    """The commands of the page, in order."""
+    return [each.text for block in PAGE.blocks("sh") for each in shell.commands(block)]
 
 
 def test_the_first_command_makes_an_env_file_that_compose_takes(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_the_commands_name_files_profiles_and_services_that_there_are() -> None:
 
 
 def test_the_services_are_those_of_the_file_with_their_ports() -> None:
-    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    lines = [line for line in PAGE.text.splitlines() if line.startswith("| `")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     rows = [(name.strip("`"), listens) for name, _, _, listens in cells]
     services = compose.services(COMPOSE, {"POSTGRES_PASSWORD": "p", "ATLAS_WEBHOOK_TOKEN": "t"})
@@ -57,8 +57,3 @@ def test_the_services_are_those_of_the_file_with_their_ports() -> None:
     for name, listens in rows:
         published = [port.rpartition(":")[0] for port in services[name].get("ports", [])]
         assert published == ([listens] if ":" in listens else []), name
-
-
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", PAGE.read_text()):
-        assert (PAGE.parent / target).exists(), target

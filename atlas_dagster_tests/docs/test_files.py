@@ -11,6 +11,7 @@ import pytest
 from dotenv import dotenv_values
 
 from atlas_dagster.config import load_connections
+from atlas_dagster.lineage.transport import open_client
 from atlas_dagster.pii.recognizer_file import read_recognizers
 from atlas_dagster.qalita.mapping import load_mapping
 from atlas_dagster.qalita.settings import load_qalita_server
@@ -50,6 +51,7 @@ READERS: dict[str, Callable[[Settings, Path], object]] = {
     r"config/atlas[.]yaml": _rules,
     r"config/pii_recognizers[.]yaml": lambda _, path: read_recognizers(path).recognizers,
     r"config/checks/\w+/\w+[.]yml": _read_checks,
+    r"openlineage[.]yml": lambda *_: open_client().transport.kind,
     r"config/qalita[.]json": lambda settings, _: load_mapping(settings.config_dir).routes,
 }
 FAKER_USERS = stream(USERS["json_schema"]["properties"], name="users")
@@ -68,7 +70,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def _read(settings: Settings, name: str, text: str) -> object:
     path = settings.config_dir.parent / name
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
     reader = next(read for pattern, read in READERS.items() if re.fullmatch(pattern, name))
     return reader(settings, path)
