@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 from atlas_dagster.settings import load_webhook_settings
 from atlas_dagster_tests.deploy import compose
 from atlas_dagster_tests.deploy.containers import read_env
+from atlas_dagster_tests.docs import shell
+from atlas_dagster_tests.docs.pages import read_page
 from atlas_dagster_tests.integration.project import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "deployment.md"
@@ -18,9 +19,9 @@ COMPOSE = REPOSITORY / "docker-compose.yml"
 
 
 def commands() -> list[str]:
-    """The lines of the page that are set as code."""
-    lines = PAGE.read_text().splitlines()
-    return [line.strip() for line in lines if line.startswith("    ")]
+    """The commands that the page shows."""
+    blocks = read_page("docs/deployment.md").blocks("sh")
+    return [command.text for block in blocks for command in shell.commands(block)]
 
 
 def test_the_first_command_makes_an_env_file_that_compose_takes(tmp_path: Path) -> None:
@@ -57,8 +58,3 @@ def test_the_services_are_those_of_the_file_with_their_ports() -> None:
     for name, listens in rows:
         published = [port.rpartition(":")[0] for port in services[name].get("ports", [])]
         assert published == ([listens] if ":" in listens else []), name
-
-
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", PAGE.read_text()):
-        assert (PAGE.parent / target).exists(), target
