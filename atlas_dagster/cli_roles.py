@@ -8,6 +8,7 @@ import click
 import psycopg
 from psycopg import sql
 
+from atlas_dagster.airbyte.catalogs import WORKSPACE_ID
 from atlas_dagster.catalog import Table
 from atlas_dagster.cli_streams import counted
 from atlas_dagster.errors import BusyError, ConfigError, WarehouseError
@@ -64,7 +65,8 @@ def create(writers: tuple[str, ...], readers: tuple[str, ...], *, dry_run: bool)
 
 def _look(connection: PgConnection, settings: Settings) -> tuple[Surroundings, Ownership]:
     has_public = settings.dagster_url is None
-    ownership = read_ownership(connection, WRITER, _dagster_tables() if has_public else ())
+    dagster_tables = _dagster_tables() if has_public else ()
+    ownership = read_ownership(connection, WRITER, dagster_tables, WORKSPACE_ID)
     row = connection.execute(
         "select current_database(), current_setting('is_superuser')::bool"
     ).fetchone()

@@ -58,8 +58,12 @@ class AtlasStorage(DagsterPostgresStorage):
 
 
 def _act_as_writer(session: Any, _: object) -> None:
+    """Let a new session act as its group, unless a pooler hands it on to others."""
     with session.cursor() as cursor:
-        cursor.execute(acting_role(session.server_version).as_string())
+        cursor.execute("select pg_backend_pid()")
+        if cursor.fetchone() == (session.info.backend_pid,):
+            cursor.execute(acting_role(session.server_version).as_string())
+    session.commit()
 
 
 class AtlasArtifactStorage(LocalArtifactStorage):

@@ -110,6 +110,11 @@ def test_a_restored_warehouse_goes_on_as_the_one_that_was_backed_up(
             "update pipeline.explore_progress"
             " set landing = 'landing.shop__users'::regclass::oid, snapshot = pg_current_snapshot()"
         )
+        # And the backup may have been made while a sync was running.
+        client.execute(
+            "update pipeline.sync set status = 'running', ended_at = null, snapshot_at = null"
+            " where job_id = (select max(job_id) from pipeline.sync)"
+        )
     for each in (first, second):
         bent = user(2, "Bent", day())
         bent["say"]["record"]["emitted_at"] += 1000
@@ -122,3 +127,5 @@ def test_a_restored_warehouse_goes_on_as_the_one_that_was_backed_up(
     kept = "select name, version, state from pipeline.connector_state order by 1, 2"
     assert second.project.rows(kept) == first.project.rows(kept)
     assert len(second.project.rows("select run_id from runs")) == 3
+    syncs = "select status from pipeline.sync order by job_id"
+    assert [each for (each,) in second.project.rows(syncs)] == ["succeeded", "failed", "succeeded"]

@@ -50,6 +50,7 @@ class DagsterRun:
     """A run of Dagster; ``status`` and ``ended_at`` are None while it works.
 
     ``started_id`` is its start in the event log, ``failure`` why what it left undone is so.
+    ``cancelled_at`` is when someone asked it to stop: steps that fail after that are cut short.
     """
 
     run_id: str
@@ -59,6 +60,13 @@ class DagsterRun:
     status: RunStatus | None = None
     ended_at: float | None = None
     failure: str = ""
+    cancelled_at: float | None = None
+
+    def cut_short(self, step: StepRun) -> bool:
+        """Whether a step ended because the run was cancelled."""
+        if self.status is not RunStatus.CANCELLED or not step.failed:
+            return False
+        return self.cancelled_at is None or (step.ended_at or 0.0) >= self.cancelled_at
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ class Start:
 
 @dataclass(frozen=True)
 class _Told:
-    """A run that lineage tells of; ``outcome`` is None while it works."""
+    """A run that lineage tells of; ``end`` is None while it works."""
 
     start: Start
     end: Event | None
@@ -192,7 +200,7 @@ def _build(
     begun = Start(step.started_id, start)
     if run.status is None:
         return _Told(begun, None)
-    state = _state(work, step, run.status)
+    state = _state(work, step, run, run.status)
     at = step.ended_at if step.ended_at is not None else run.ended_at or 0.0
     error = _error(step.failure or run.failure) if state is State.FAIL else None
     end = _event(run, state, at, own_id, job, around, work.days, error)
@@ -207,11 +215,11 @@ def _job_description(layer: str, place: Place) -> str:
     return f"Airbyte's sync of {label(place)}." if layer == SYNCED else describe(layer, place)
 
 
-def _state(work: AssetWork, step: StepRun, status: RunStatus) -> State:
+def _state(work: AssetWork, step: StepRun, run: DagsterRun, status: RunStatus) -> State:
     """How a build ended: a stream that a failed sync completed is complete."""
     if work.metadata is not None and (work.place.part is Part.SYNC or not step.failed):
         return State.COMPLETE
-    if step.failed:
+    if step.failed and not run.cut_short(step):
         return State.FAIL
     return _STATES[status]
 
@@ -240,8 +248,8 @@ def _checks(run: DagsterRun, work: AssetWork, around: Surroundings, own_id: str)
     begun = Start(min(ids, default=None), start)
     if run.status is None:
         return _Told(begun, None)
-    failed = [step for step in steps if step.failed]
-    unfinished = any(step.ended_at is None for step in steps)
+    failed = [step for step in steps if step.failed and not run.cut_short(step)]
+    unfinished = any(step.ended_at is None or run.cut_short(step) for step in steps)
     state = State.FAIL if failed else _STATES[run.status] if unfinished else State.COMPLETE
     ended = max(
         (step.ended_at or run.ended_at or 0.0 for step in steps),

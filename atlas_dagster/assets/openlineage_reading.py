@@ -30,7 +30,7 @@ _BEGUN = {
     dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
 }
-_ALL = {*EVENT_TYPES, dg.DagsterEventType.RUN_START}
+_ALL = {*EVENT_TYPES, dg.DagsterEventType.RUN_START, dg.DagsterEventType.RUN_CANCELING}
 
 
 def ended_events(
@@ -68,12 +68,17 @@ def begun_events(
 
 def _read(events: Iterable[Logged], run_id: str, job: str) -> tuple[DagsterRun, list[AssetWork]]:
     logged = list(events)
-    kind = dg.DagsterEventType.RUN_START
-    start = next((each for each in logged if each.event.event_type is kind), None)
+    start = _first(logged, dg.DagsterEventType.RUN_START)
+    canceling = _first(logged, dg.DagsterEventType.RUN_CANCELING)
     run = DagsterRun(
         run_id,
         job,
         started_at=start.at if start else None,
         started_id=start.storage_id if start else 0,
+        cancelled_at=canceling.at if canceling else None,
     )
     return run, read_asset_works(logged)
+
+
+def _first(logged: Iterable[Logged], kind: dg.DagsterEventType) -> Logged | None:
+    return next((each for each in logged if each.event.event_type is kind), None)

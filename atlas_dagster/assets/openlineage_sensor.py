@@ -88,7 +88,7 @@ class Tick:
 
 def build_openlineage_sensor(ask_around: Callable[[], Surroundings]) -> dg.SensorDefinition:
     """The sensor; it is off unless OpenLineage's own configuration names a transport."""
-    ask, kept_around = kept_client(), cache(ask_around)
+    ask, kept_around = cache(open_client), cache(ask_around)
 
     def openlineage(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         if not is_configured():
@@ -117,16 +117,6 @@ def build_openlineage_sensor(ask_around: Callable[[], Surroundings]) -> dg.Senso
         if is_configured()
         else dg.DefaultSensorStatus.STOPPED,
     )
-
-
-def kept_client() -> Callable[[], OpenLineageClient]:
-    """A client for ticks, made when it is asked for and kept: it has a pool."""
-
-    @cache
-    def ask() -> OpenLineageClient:
-        return open_client()
-
-    return ask
 
 
 def begin(

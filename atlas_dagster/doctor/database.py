@@ -106,7 +106,7 @@ def _schema(connection: PgConnection) -> Finding:
 
 def _connections(connection: PgConnection) -> Finding:
     row = connection.execute(
-        "select count(*) filter (where backend_type = 'client backend'),"
+        "select count(*) filter (where datid is not null),"  # the kind is not everyone's to see
         " current_setting('max_connections')::int"
         " - current_setting('superuser_reserved_connections')::int from pg_stat_activity"
     ).fetchone()

@@ -9,7 +9,6 @@ from typing import Any, cast
 from psycopg import sql
 from psycopg.rows import class_row
 
-from atlas_dagster.airbyte.catalogs import WORKSPACE_ID
 from atlas_dagster.catalog import Connection, Table
 from atlas_dagster.catalog_store import load_connection
 from atlas_dagster.names import bounded_identifier
@@ -44,9 +43,14 @@ class Ownership:
     landed: tuple[tuple[str, str], ...]
 
 
-def read_ownership(connection: PgConnection, writer: str, in_public: Collection[str]) -> Ownership:
-    """Look at our schemas, at the landing tables, and at the named tables of ``public``."""
-    landings = _landings(connection)
+def read_ownership(
+    connection: PgConnection, writer: str, in_public: Collection[str], embedded_workspace: str
+) -> Ownership:
+    """Look at our schemas, at the landing tables, and at the named tables of ``public``.
+
+    Connections of ``embedded_workspace`` land by our own doing, the others by a server's.
+    """
+    landings = _landings(connection, embedded_workspace)
     embedded = {table for is_embedded, _, tables in landings if is_embedded for table in tables}
     landing_schemas = {table.schema for table in embedded}
     schemas = tuple(sorted({STATE, *LAYERS, *landing_schemas}))
@@ -67,7 +71,9 @@ def read_ownership(connection: PgConnection, writer: str, in_public: Collection[
     return Ownership(schemas, tuple(taken), tuple(left), _owners(connection, served))
 
 
-def _landings(connection: PgConnection) -> list[tuple[bool, Connection, list[Table]]]:
+def _landings(
+    connection: PgConnection, embedded_workspace: str
+) -> list[tuple[bool, Connection, list[Table]]]:
     """Of each connection that was synced: whether it is embedded, and where it may land."""
     if not table_exists(connection, Table(STATE, "catalog")):
         return []
@@ -77,7 +83,7 @@ def _landings(connection: PgConnection) -> list[tuple[bool, Connection, list[Tab
     landings: list[tuple[bool, Connection, list[Table]]] = []
     for slug, workspace_id in rows:
         known = load_connection(connection, slug)
-        is_embedded = workspace_id == WORKSPACE_ID
+        is_embedded = workspace_id == embedded_workspace
         tables = [stream.landing for stream in known.streams]
         if not is_embedded:
             tables += [s.raw_landing for s in known.streams]

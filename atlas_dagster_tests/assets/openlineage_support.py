@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,18 @@ class Teller:
 
     def build(self, *keys: str, does: Callable[[], Any] = lambda: None) -> str:
         """A run that builds assets such as `chart/shop/users`; returns its id."""
+        built = self._assets(keys, does)
+        result = dg.materialize([built], instance=self.instance, raise_on_error=False)
+        return result.run_id
 
+    def job(self, *keys: str) -> dg.JobDefinition:
+        """The job `build`, which would build the assets."""
+        built = self._assets(keys, lambda: None)
+        job = dg.define_asset_job("build", selection=[built])
+        return dg.Definitions(assets=[built], jobs=[job]).resolve_job_def("build")
+
+    @staticmethod
+    def _assets(keys: Sequence[str], does: Callable[[], Any]) -> dg.AssetsDefinition:
         @dg.multi_asset(
             specs=[dg.AssetSpec(key.split("/"), skippable=True) for key in keys], can_subset=True
         )
@@ -45,8 +56,7 @@ class Teller:
             for key in keys:
                 yield dg.MaterializeResult(asset_key=key.split("/"))
 
-        result = dg.materialize([built], instance=self.instance, raise_on_error=False)
-        return result.run_id
+        return built
 
     def events(self, job: str) -> list[Json]:
         return [event for event in self.backend.events if event["job"]["name"] == job]

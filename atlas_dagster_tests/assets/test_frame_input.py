@@ -18,7 +18,7 @@ from atlas_dagster.assets.partitions import FIRST_DAY, daily, today
 from atlas_dagster.defs.code_location import build_code_location
 from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster_tests.airbyte.scripted import record, table
-from atlas_dagster_tests.conftest import _database
+from atlas_dagster_tests.conftest import new_database
 from atlas_dagster_tests.integration.project import REPOSITORY, Project, connection, day, noon
 from atlas_dagster_tests.layers.support import at, build, create_landing, land, make_stream
 from atlas_dagster_tests.properties.oracle import Version
@@ -34,7 +34,7 @@ MONTHLY = dg.MonthlyPartitionsDefinition(start_date="2024-01-01")
 @pytest.fixture(scope="module")
 def layers_url(postgres: str, template_database: str) -> Iterator[str]:
     """Anna came on the 1st and was renamed at noon of the 2nd; Ben came on the 3rd."""
-    for url in _database(postgres, template=template_database):
+    with new_database(postgres, template=template_database) as url:
         with connect(url) as connection:
             create_landing(connection, USERS)
             versions = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import msgspec
 import pytest
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from atlas_dagster.assets import openlineage_sensor, run_ends
 from atlas_dagster.assets.openlineage_sensor import OpenLineageCursor
@@ -95,16 +95,29 @@ def test_a_step_that_fails_is_told_without_what_may_be_a_value(teller: Teller) -
     assert teller.backend.taken()[-1] == "FAIL __ephemeral_asset_job__"
 
 
-def test_a_run_that_is_cancelled_is_aborted(teller: Teller) -> None:
+def test_what_is_cut_short_by_a_cancellation_is_aborted(teller: Teller) -> None:
     def cancel() -> None:
         (run,) = teller.instance.get_runs()
-        teller.instance.report_run_canceled(run)
-        raise KeyboardInterrupt
+        teller.instance.report_run_canceling(run)
+        raise DagsterExecutionInterruptedError  # what a step gets then
 
-    with contextlib.suppress(KeyboardInterrupt):
-        teller.build(CHART, does=cancel)
+    teller.build(CHART, does=cancel)
     teller.tick()
-    assert "ABORT __ephemeral_asset_job__" in teller.backend.taken()
+    assert teller.backend.taken()[2:] == [
+        "ABORT shop.users.chart",
+        "ABORT __ephemeral_asset_job__",
+    ]
+    assert "errorMessage" not in teller.backend.events[2]["run"]["facets"]
+
+
+def test_a_run_that_never_started_is_told_with_its_end_alone(teller: Teller) -> None:
+    run = teller.instance.create_run_for_job(teller.job(CHART))
+    teller.instance.report_run_failed(run)
+    assert teller.tick() == "2 events sent"
+    start, end = teller.backend.events
+    assert [start["eventType"], end["eventType"]] == ["START", "FAIL"]
+    assert start["job"]["name"] == end["job"]["name"] == "build"
+    assert "the run ended" in end["run"]["facets"]["errorMessage"]["message"]
 
 
 def test_a_sync_outside_of_a_run_is_told_and_has_one_id_however_often(teller: Teller) -> None:

@@ -108,6 +108,7 @@ class Containers:
                     stderr=subprocess.STDOUT,
                     text=True,
                     start_new_session=True,
+                    preexec_fn=_take_signals,
                 )
         for service in services:
             self._wait_until_healthy(service)
@@ -162,6 +163,14 @@ def read_env(file: Path) -> dict[str, str]:
         return {}
     lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
     return dict(line.split("=", 1) for line in lines)
+
+
+def _take_signals() -> None:
+    """Signals as a container has them: a shell's background job, and what it starts, ignores this.
+
+    Dagster does with SIGTERM what is done with SIGINT.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _port(service: Json) -> str:

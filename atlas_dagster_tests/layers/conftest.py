@@ -8,14 +8,15 @@ import pytest
 from psycopg import sql
 
 from atlas_dagster.warehouse import connect
-from atlas_dagster_tests.conftest import _database
+from atlas_dagster_tests.conftest import new_database
 
 LAYERS = ("landing", "explore", "chart", "navigate")
 
 
 @pytest.fixture(scope="module")
 def shared_database(postgres: str, template_database: str) -> Iterator[str]:
-    yield from _database(postgres, template=template_database)
+    with new_database(postgres, template=template_database) as url:
+        yield url
 
 
 @pytest.fixture

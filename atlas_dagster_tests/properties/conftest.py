@@ -9,15 +9,14 @@ import pytest
 
 from atlas_dagster.layers import navigate
 from atlas_dagster.warehouse import PgConnection, connect
-from atlas_dagster_tests.conftest import _database
+from atlas_dagster_tests.conftest import new_database
 
 
 @pytest.fixture(scope="module")
 def database(postgres: str, template_database: str) -> Iterator[PgConnection]:
-    for url in _database(postgres, template=template_database):
-        with connect(url) as connection:
-            connection.execute("set synchronous_commit = off")
-            yield connection
+    with new_database(postgres, template=template_database) as url, connect(url) as connection:
+        connection.execute("set synchronous_commit = off")
+        yield connection
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from atlas_dagster_tests.conftest import _database
+from atlas_dagster_tests.conftest import new_database
 from atlas_dagster_tests.properties.player import play
 from atlas_dagster_tests.properties.worlds import STREAM, random_world
 
@@ -65,9 +65,11 @@ class Mutated(psycopg.Connection[tuple[Any, ...]]):
 
 @pytest.fixture(scope="module")
 def mutated(postgres: str, template_database: str) -> Iterator[Mutated]:
-    for url in _database(postgres, template=template_database):
-        with Mutated.connect(url, autocommit=True, options="-c timezone=UTC") as connection:
-            yield connection
+    with (
+        new_database(postgres, template=template_database) as url,
+        Mutated.connect(url, autocommit=True, options="-c timezone=UTC") as connection,
+    ):
+        yield connection
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)

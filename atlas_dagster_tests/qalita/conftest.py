@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from atlas_dagster.warehouse import connect
-from atlas_dagster_tests.conftest import _database
+from atlas_dagster_tests.conftest import new_database
 
 
 @pytest.fixture(scope="module")
 def shared_database(postgres: str, template_database: str) -> Iterator[str]:
-    yield from _database(postgres, template=template_database)
+    with new_database(postgres, template=template_database) as url:
+        yield url
 
 
 @pytest.fixture

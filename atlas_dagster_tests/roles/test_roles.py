@@ -12,12 +12,15 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql
 
+from atlas_dagster import cli_roles
 from atlas_dagster import warehouse as warehouse_module
 from atlas_dagster.cli_retention import retention
 from atlas_dagster.cli_roles import roles
+from atlas_dagster.dagster_storage import AtlasStorage, storage_url
 from atlas_dagster.defs.code_location import build_code_location
-from atlas_dagster.errors import ConfigError, WarehouseError
+from atlas_dagster.errors import BusyError, ConfigError, WarehouseError
 from atlas_dagster.roles.grants import READABLE_STATE
+from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import connect, migrate
 from atlas_dagster_tests.airbyte import scripted
 from atlas_dagster_tests.airbyte.scripted import USERS
@@ -148,6 +151,11 @@ def test_a_writer_migrates_syncs_builds_and_purges_a_fresh_database(
     monkeypatch.setattr(warehouse_module, "_migrations", lambda: known)
     with connect(shop.url(ETL)) as connection:
         assert migrate(connection) == [each.name for each in known[12:]]
+    engine = AtlasStorage(storage_url(load_settings()), None)._run_storage._engine
+    for _ in range(2):
+        with engine.connect() as session:
+            assert session.exec_driver_sql("select current_user").scalar() == "atlas_writer"
+    engine.dispose()
     shop.run("shop_sync")
     shop.run("shop_layers", day(9))
     shop.run("shop_layers", day())
@@ -193,7 +201,9 @@ def test_a_reader_reads_results_and_nothing_else_now_and_later(shop: Warehouse) 
     assert shop.refuses(ANALYST, "select * from explore.shop__orders")
 
 
-def test_what_a_superuser_made_before_is_handed_over(shop: Warehouse) -> None:
+def test_what_a_superuser_made_before_is_handed_over(
+    shop: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop.run()
     shop.ask(None, "create view navigate.mine as select id from navigate.shop__users")
     with psycopg.connect(shop.url(None), autocommit=True) as admin:
@@ -206,6 +216,12 @@ def test_what_a_superuser_made_before_is_handed_over(shop: Warehouse) -> None:
     dry = shop.create_roles("--dry-run", "--writer", ETL)
     assert {"begin;", "commit;", 'create role "atlas_writer" nologin;'} <= {*dry}
     assert shop.ask(None, "select count(*) from pg_roles where rolname = 'atlas_writer'") == [(0,)]
+    monkeypatch.setattr(cli_roles, "STATEMENTS_A_TRANSACTION", 10)  # several, as with many streams
+    monkeypatch.setattr(cli_roles, "LOCK_SECONDS", 1)
+    with psycopg.connect(shop.url(None)) as run:
+        run.execute("lock table navigate.shop__users")
+        with pytest.raises(BusyError, match="a run holds a table for more than 1 s; try again"):
+            shop.create_roles()
     told = shop.create_roles("--writer", ETL, "--writer", SECOND, "--reader", ANALYST)
     assert any("took over" in each for each in told)
     assert "left as it is: navigate.mine of postgres" in told
