@@ -14,14 +14,13 @@ from atlas_dagster_tests.docs import shell
 from atlas_dagster_tests.docs.pages import read_page
 from atlas_dagster_tests.integration.project import REPOSITORY
 
-PAGE = REPOSITORY / "docs" / "deployment.md"
+PAGE = read_page("docs/deployment.md")
 COMPOSE = REPOSITORY / "docker-compose.yml"
 
 
 def commands() -> list[str]:
-    """The commands that the page shows."""
-    blocks = read_page("docs/deployment.md").blocks("sh")
-    return [command.text for block in blocks for command in shell.commands(block)]
+    """The commands of the page, in order."""
+    return [each.text for block in PAGE.blocks("sh") for each in shell.commands(block)]
 
 
 def test_the_first_command_makes_an_env_file_that_compose_takes(tmp_path: Path) -> None:
@@ -50,7 +49,7 @@ def test_the_commands_name_files_profiles_and_services_that_there_are() -> None:
 
 
 def test_the_services_are_those_of_the_file_with_their_ports() -> None:
-    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    lines = [line for line in PAGE.text.splitlines() if line.startswith("| `")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     rows = [(name.strip("`"), listens) for name, _, _, listens in cells]
     services = compose.services(COMPOSE, {"POSTGRES_PASSWORD": "p", "ATLAS_WEBHOOK_TOKEN": "t"})

@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 from ruamel.yaml import YAML
 
 from atlas_dagster.config import load_connections
+from atlas_dagster.lineage.transport import open_client
 from atlas_dagster.pii.recognizer_file import read_recognizers
 from atlas_dagster.qalita.mapping import load_mapping
 from atlas_dagster.qalita.settings import load_qalita_server
@@ -52,7 +53,8 @@ READERS: dict[str, Callable[[Settings, Path], object]] = {
     r"config/atlas[.]yaml": _rules,
     r"config/pii_recognizers[.]yaml": lambda _, path: read_recognizers(path).recognizers,
     r"config/checks/\w+/\w+[.]yml": _read_checks,
-    r"(prometheus|openlineage)[.]yml": lambda _, path: YAML_READER.load(path),
+    r"prometheus[.]yml": lambda _, path: YAML_READER.load(path),
+    r"openlineage[.]yml": lambda *_: open_client().transport.kind,
     r"config/qalita[.]json": lambda settings, _: load_mapping(settings.config_dir).routes,
 }
 FAKER_USERS = stream(USERS["json_schema"]["properties"], name="users")
