@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
+from ruamel.yaml import YAML
 
 from atlas_dagster.config import load_connections
 from atlas_dagster.lineage.transport import open_client
@@ -46,17 +47,19 @@ def _rules(settings: Settings, path: Path) -> object:
     return rules.connections or rules.pii.scopes
 
 
+YAML_READER = YAML(typ="safe")  # for files of others
 READERS: dict[str, Callable[[Settings, Path], object]] = {
     r"config/connections[.]yaml": lambda settings, _: load_connections(settings),
     r"config/atlas[.]yaml": _rules,
     r"config/pii_recognizers[.]yaml": lambda _, path: read_recognizers(path).recognizers,
     r"config/checks/\w+/\w+[.]yml": _read_checks,
+    r"prometheus[.]yml": lambda _, path: YAML_READER.load(path),
     r"openlineage[.]yml": lambda *_: open_client().transport.kind,
     r"config/qalita[.]json": lambda settings, _: load_mapping(settings.config_dir).routes,
 }
 FAKER_USERS = stream(USERS["json_schema"]["properties"], name="users")
 DOCUMENTED_STREAMS = {"crm": CRM_USERS, "faker": FAKER_USERS}
-YAML = _blocks("yaml")
+FILES = _blocks("yaml")
 JSON = _blocks("json")
 ENVIRONMENTS = _blocks("dotenv")
 
@@ -76,7 +79,7 @@ def _read(settings: Settings, name: str, text: str) -> object:
     return reader(settings, path)
 
 
-@pytest.mark.parametrize("block", YAML, ids=_ids(YAML))
+@pytest.mark.parametrize("block", FILES, ids=_ids(FILES))
 def test_a_yaml_file_names_itself_and_is_read(settings: Settings, block: Block) -> None:
     named = re.match(r"# (\S+)\n", block.text)
     assert named, f"{block.where}: the first line names the file, as in `# config/atlas.yaml`"
