@@ -33,9 +33,9 @@ def connect(
 ) -> PgConnection:
     """Open a connection in UTC; raises WarehouseError naming the server that did not answer.
 
-    ``seconds`` is how long it may take; None: as long as the system lets it.
-    It acts as the role of `acting_role`. Without JIT: compiling what the layers compute takes
-    longer than it saves, for a day and for a first load. A pooler between may hand out another
+    ``seconds`` is how long that may take; None: as long as the system lets it. The session acts as
+    the role of `acting_role`. Without JIT: compiling what the layers compute takes longer than it
+    saves, for a day and for a first load. A pooler between may hand out another
     session to each transaction, so that only what it hands on with the client is set there: the
     time zone and how dates are written.
     """

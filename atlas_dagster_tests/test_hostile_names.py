@@ -38,9 +38,8 @@ NAMESPACE = f"lan\"ding'; {DROP}"
 KEY = f"k'\"; {DROP}"
 MAIL = f"e-mail'\"); {DROP}"
 STREAMS = (
-    f'users"; {DROP}',
-    f"'); {DROP} $$ \\ %s %(x)s {{0}}",
-    "select\nfrom 表 😀",
+    f'select "; {DROP}',
+    f"'); {DROP} $$ \\ %s %(x)s {{0}}\nfrom 表 😀",
     "_atlas_" + "x" * 120,
 )
 COLUMNS = [

@@ -8,7 +8,6 @@ what the tests of the UI click.
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import tempfile
@@ -20,11 +19,11 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from playwright.sync_api import Browser  # noqa: E402
+from playwright.sync_api import Browser, expect  # noqa: E402
 
 from atlas_dagster_tests.integration.project import Project, day  # noqa: E402
 from atlas_dagster_tests.ui.browser import running_browser  # noqa: E402
-from atlas_dagster_tests.ui.pages import Dagster  # noqa: E402
+from atlas_dagster_tests.ui.pages import PATIENCE_MS, Dagster  # noqa: E402
 from atlas_dagster_tests.ui.serving import run_atlas, serving  # noqa: E402
 
 IMAGES = REPOSITORY / "docs" / "images"
@@ -98,7 +97,8 @@ def take_all(camera: Camera, project: Project) -> None:
     with camera.page(620) as dagster:
         dagster.backfill("faker_layers", day(1), day())
         dagster.wait_for_backfill()
-        dagster.see(re.compile("^Completed$"))
+        succeeded = dagster.page.get_by_text("Succeeded", exact=True)
+        expect(succeeded).to_have_count(2, timeout=PATIENCE_MS)  # the status beside the column
         dagster.page.reload()  # without the toast of its launch
         dagster.wait_for_backfill()
         take(dagster, "backfill")

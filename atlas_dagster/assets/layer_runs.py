@@ -180,7 +180,7 @@ def build_layer_runs_sensor(jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefini
 def _nothing_to_do(read: int) -> str:
     if not read:
         return f"no run has ended since the last tick; one is read {SETTLE_SECONDS:.0f} s after"
-    return f"{read:,} runs have ended since the last tick; what they touched is built"
+    return f"runs that have ended since the last tick: {read:,}; what they touched is built"
 
 
 def _parse_cursor(text: str | None) -> LayerRunsCursor:

@@ -11,7 +11,13 @@ from atlas_dagster import embedded_postgres
 from atlas_dagster.doctor.probes import Finding, doubtful, well, wrong
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.settings import Settings
-from atlas_dagster.warehouse import PgConnection, connect, known_version, schema_version
+from atlas_dagster.warehouse import (
+    PgConnection,
+    connect,
+    known_version,
+    resolve_session_url,
+    schema_version,
+)
 
 NEWEST_SERVER = 18
 """The newest major version that the tests run on."""
@@ -49,6 +55,18 @@ def look_at_postgres(settings: Settings) -> Iterator[Finding]:
         yield _connections(connection)
         yield from _rights(connection)
         yield look_at_clock(connection)
+    yield from _session(settings)
+
+
+def _session(settings: Settings) -> Iterator[Finding]:
+    """Where a session is got, if that is another place, or has to be."""
+    try:
+        url = resolve_session_url(settings)
+        if url != settings.warehouse_url and settings.warehouse_session_url:
+            with connect(url, application="atlas doctor") as connection:
+                yield well("session", f"{connection.info.host}, port {connection.info.port}")
+    except WarehouseError as error:
+        yield wrong("session", str(error))
 
 
 def look_at_clock(connection: PgConnection) -> Finding:

@@ -24,7 +24,7 @@ READABLE_STATE = (
     "quality_score",
     "quality_result",
 )
-"""Tables of `pipeline` with names, numbers and times alone.
+"""Tables of `pipeline` with names, numbers, times, and sentences that quote no value of a row.
 
 The others hold what may be personal (keys in `dirty_key`, `erased_…`, `subject_…`, rows in
 `quality_failed_row`, names of fields in `pii_…`, what connectors said in `sync`), or state

@@ -27,6 +27,7 @@ class Sensor:
 
     instance: dg.DagsterInstance
     cursor: str | None = None
+    said: str | None = None
 
     def run(self, job: str, partition: str | None = None, **tags: str) -> dg.ExecuteInProcessResult:
         return (
@@ -43,7 +44,7 @@ class Sensor:
             instance=self.instance, cursor=self.cursor, definitions=definitions
         )
         data = definitions.resolve_sensor_def("layer_runs").evaluate_tick(context)
-        self.cursor = data.cursor
+        self.cursor, self.said = data.cursor, data.skip_message
         return list(data.run_requests or [])
 
 
@@ -62,6 +63,15 @@ def sensor(
 
 def days(requests: list[dg.RunRequest]) -> list[tuple[str | None, str | None]]:
     return [(request.job_name, request.partition_key) for request in requests]
+
+
+def test_a_tick_that_requests_nothing_says_why(sensor: Sensor, users: ScriptedConnector) -> None:
+    sensor.tick()
+    assert sensor.said == "no run has ended since the last tick; one is read 30 s after"
+    users.say(user(1, "Anna", day()))
+    assert sensor.run("shop", day()).success
+    assert sensor.tick() == []
+    assert sensor.said == "runs that have ended since the last tick: 1; what they touched is built"
 
 
 def test_a_sync_alone_requests_the_days_it_touched(

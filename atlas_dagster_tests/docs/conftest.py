@@ -15,7 +15,7 @@ from atlas_dagster_tests.docs.shell import Shell
 from atlas_dagster_tests.docs.zygote import commands
 from atlas_dagster_tests.integration.project import REPOSITORY
 
-OURS = ("ATLAS_", "DAGSTER_", "AIRBYTE_", "QALITA_")
+OURS = ("ATLAS_", "DAGSTER_", "AIRBYTE_", "QALITA_", "OPENLINEAGE_")
 
 
 @pytest.fixture(scope="session")

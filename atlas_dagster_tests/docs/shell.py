@@ -1,4 +1,4 @@
-"""The commands that pages show, run as they stand there by bash in a project's directory.
+"""The commands that pages show, each run as it stands there by a bash in a project's directory.
 
 A block `sh` holds commands; a block `console` holds commands after `$ `, each with what it prints.
 In what is printed, numbers, dates and ids may differ, and how far columns stand apart; `…` stands

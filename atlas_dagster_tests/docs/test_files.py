@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
+from ruamel.yaml import YAML
 
 from atlas_dagster.config import load_connections
+from atlas_dagster.lineage.transport import open_client
 from atlas_dagster.pii.recognizer_file import read_recognizers
 from atlas_dagster.qalita.mapping import load_mapping
 from atlas_dagster.qalita.settings import load_qalita_server
@@ -45,16 +47,19 @@ def _rules(settings: Settings, path: Path) -> object:
     return rules.connections or rules.pii.scopes
 
 
+YAML_READER = YAML(typ="safe")  # for files of others
 READERS: dict[str, Callable[[Settings, Path], object]] = {
     r"config/connections[.]yaml": lambda settings, _: load_connections(settings),
     r"config/atlas[.]yaml": _rules,
     r"config/pii_recognizers[.]yaml": lambda _, path: read_recognizers(path).recognizers,
     r"config/checks/\w+/\w+[.]yml": _read_checks,
+    r"prometheus[.]yml": lambda _, path: YAML_READER.load(path),
+    r"openlineage[.]yml": lambda *_: open_client().transport.kind,
     r"config/qalita[.]json": lambda settings, _: load_mapping(settings.config_dir).routes,
 }
 FAKER_USERS = stream(USERS["json_schema"]["properties"], name="users")
 DOCUMENTED_STREAMS = {"crm": CRM_USERS, "faker": FAKER_USERS}
-YAML = _blocks("yaml")
+FILES = _blocks("yaml")
 JSON = _blocks("json")
 ENVIRONMENTS = _blocks("dotenv")
 
@@ -68,13 +73,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def _read(settings: Settings, name: str, text: str) -> object:
     path = settings.config_dir.parent / name
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
     reader = next(read for pattern, read in READERS.items() if re.fullmatch(pattern, name))
     return reader(settings, path)
 
 
-@pytest.mark.parametrize("block", YAML, ids=_ids(YAML))
+@pytest.mark.parametrize("block", FILES, ids=_ids(FILES))
 def test_a_yaml_file_names_itself_and_is_read(settings: Settings, block: Block) -> None:
     named = re.match(r"# (\S+)\n", block.text)
     assert named, f"{block.where}: the first line names the file, as in `# config/atlas.yaml`"

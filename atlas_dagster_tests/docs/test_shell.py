@@ -1,4 +1,4 @@
-"""Every command and query of the documentation is run, or listed here with the reason."""
+"""Every command and query of the documentation is run, or listed with the reason."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from atlas_dagster.qalita.sandbox.app import API_TOKEN
 from atlas_dagster_tests.airbyte.api import environment
 from atlas_dagster_tests.airbyte_server.double import AirbyteDouble
 from atlas_dagster_tests.airbyte_server.ledger import stream
+from atlas_dagster_tests.docs.not_run import NOT_RUN
 from atlas_dagster_tests.docs.pages import Block, Page, all_pages
 from atlas_dagster_tests.docs.shell import (
     LANGUAGES,
@@ -29,21 +30,6 @@ from atlas_dagster_tests.docs.shell import (
 )
 from atlas_dagster_tests.http_double import running
 from atlas_dagster_tests.integration.project import REPOSITORY
-
-NOT_RUN = {
-    "make demo": "installs a connector from PyPI; its runs are those of the demo's tests",
-    "make dev": "goes on until it is stopped; the daemon is run by the integration tests",
-    "make stop": "would make .venv first; `atlas postgres stop` is all that it does",
-    "make test": "is this",
-    "make lint": "is a part of make test",
-    "make types": "is a part of make test",
-    "qalita worker login": "is QALITA's own program, and asks for a password",
-    "qalita pack push -n qalita": "needs a QALITA platform",
-}
-"""Commands that no test runs, and why."""
-
-ELSEWHERE = {"docs/deployment.md": "atlas_dagster_tests/deploy runs what needs no Docker engine"}
-"""Pages whose commands other tests run."""
 
 SERVERS = {
     "atlas webhook": ("", "http://127.0.0.1:8010/healthz"),
@@ -61,6 +47,7 @@ TYPED = "ann7@example.com\ny\n"
 """What a person types where a command asks: a value that is looked for, and yes."""
 
 WEBHOOK_TOKEN = "a-token-of-the-documentation"
+PROGRAMS = sorted({re.findall(r"\w[\w-]*", command)[0] for command in NOT_RUN} | {"atlas", "psql"})
 PAGES = [page for page in all_pages() if page.blocks(*LANGUAGES)]
 COMMANDS = [each for page in PAGES for block in page.blocks(*LANGUAGES) for each in commands(block)]
 
@@ -70,14 +57,20 @@ def test_every_list_is_about_commands_that_are_there() -> None:
     assert {*NOT_RUN, *SERVERS, *FAILS} - there == set()
 
 
-def test_no_command_hides_in_an_indented_block() -> None:
-    hidden = [
+def test_no_command_hides_in_another_block() -> None:
+    indented = [
         f"{page.name}:{number}"
         for page in all_pages()
         for number, line in page.prose()
         if line.startswith("    ")
     ]
-    assert hidden == []
+    shown = [
+        block.where
+        for page in all_pages()
+        for block in page.blocks("text")
+        if re.search(rf"^(?:{'|'.join(PROGRAMS)}) ", block.text, re.MULTILINE)
+    ]
+    assert [*indented, *shown] == []
 
 
 def test_every_block_says_what_it_is() -> None:
@@ -95,15 +88,14 @@ def test_every_target_of_make_is_there() -> None:
 @pytest.mark.slow
 def test_commands_do_what_the_pages_say_and_queries_run(shell: Shell) -> None:
     """One test for all pages, since they share a project, which is dear."""
-    pages = [page for page in all_pages() if page.name not in ELSEWHERE]
-    failures = [failure for page in pages for failure in _failures(shell, page)]
+    failures = [failure for page in all_pages() for failure in _failures(shell, page)]
     assert not failures, "\n\n".join(failures)
 
 
 def _failures(shell: Shell, page: Page) -> Iterator[str]:
     """What goes wrong on a page whose blocks are followed from the first to the last one."""
     shown = [command for block in page.blocks(*LANGUAGES) for command in commands(block)]
-    with _servers(shell, [command for command in shown if command.text in SERVERS]) as around:
+    with _servers(shell, shown) as around:
         for block in page.blocks():
             if block.language in LANGUAGES:
                 run = [c for c in commands(block) if c.text not in {*SERVERS, *NOT_RUN}]
@@ -149,23 +141,26 @@ def _write_checks(shell: Shell, block: Block) -> None:
 
 
 @contextmanager
-def _servers(shell: Shell, started: list[Command]) -> Iterator[Shell]:
-    """A shell that has an Airbyte server, and the servers that a page starts."""
+def _servers(shell: Shell, shown: list[Command]) -> Iterator[Shell]:
+    """A shell that has the servers that a page starts, and those that its commands ask."""
     ports = {8010: _free_port(), 3080: _free_port()}
     with running(AirbyteDouble()) as airbyte, ExitStack() as stack:
         airbyte.ledger.add_connection("shop", stream("orders"))
-        more = {
-            **environment(airbyte),
-            "ATLAS_WEBHOOK_TOKEN": WEBHOOK_TOKEN,
-            "ATLAS_WEBHOOK_PORT": str(ports[8010]),
-            "QALITA_BASE_URL": f"http://127.0.0.1:{ports[3080]}",
-            "QALITA_API_TOKEN": API_TOKEN,
-            "ATLAS_QALITA_PROVISION": "true",
-        }
+        more = {"ATLAS_WEBHOOK_TOKEN": WEBHOOK_TOKEN, "ATLAS_WEBHOOK_PORT": str(ports[8010])}
+        if any(command.text.startswith("atlas refresh") for command in shown):
+            more |= environment(airbyte)
+        if any(command.text.startswith("atlas qalita") for command in shown):
+            more |= {
+                "QALITA_BASE_URL": f"http://127.0.0.1:{ports[3080]}",
+                "QALITA_API_TOKEN": API_TOKEN,
+                "ATLAS_QALITA_PROVISION": "true",
+            }
+            mapping = shell.root / "config" / "qalita.json"
+            mapping.write_text(json.dumps({"default": {"pack_id": 1}}))
+            stack.callback(mapping.unlink)
         around = replace(shell, environment={**shell.environment, **more}, ports=ports)
-        (shell.root / "config" / "qalita.json").write_text(json.dumps({"default": {"pack_id": 1}}))
         stack.callback(shutil.rmtree, shell.root / "config" / "checks", ignore_errors=True)
-        for command in started:
+        for command in (command for command in shown if command.text in SERVERS):
             options, url = SERVERS[command.text]
             port = int(re.findall(r":(\d+)", url)[0])
             process = around.start(command.text + options.format(port=ports[port]))

@@ -205,6 +205,15 @@ class TestPostgres:
             assert used.verdict is Verdict.FAIL
         assert used.text.endswith("in use; raise max_connections, or end idle ones")
 
+    def test_a_server_for_sessions_that_does_not_answer(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "session" not in of_postgres()
+        monkeypatch.setenv("ATLAS_WAREHOUSE_SESSION_URL", f"postgresql://{NOBODY}/atlas")
+        found = of_postgres()["session"]
+        assert found.verdict is Verdict.FAIL
+        assert found.text.startswith("PostgreSQL is not reachable")
+
     def test_a_role_that_may_not(
         self,
         project: Project,

@@ -35,10 +35,7 @@ def test_the_guides_file_and_the_guides_command(
     done = subprocess.run(
         ["sh", "-ec", command], capture_output=True, text=True, env={"PATH": path}, check=True
     )
-    assert done.stdout.splitlines() == [
-        "2026-05-28T20:26:40 START shop.users.chart",
-        "2026-05-28T20:26:40 COMPLETE shop.users.chart",
-    ]
+    assert re.findall(r'"eventType": "(\w+)"', done.stdout) == ["START", "COMPLETE"]
 
 
 def test_the_guide_and_the_example_environment_name_the_variables() -> None:
