@@ -48,6 +48,20 @@ def containers(tmp_path: Path, empty_database_url: str, image: Image) -> Iterato
         containers.kill()
 
 
+def test_the_image_holds_the_package_with_its_bytecode(image: Image) -> None:
+    """Its file system is read-only: what is not compiled is compiled anew at each start."""
+    [package] = (image.root / "atlas" / "lib").glob("python*/site-packages/atlas_dagster")
+    sources = {path.relative_to(package).with_suffix("") for path in package.rglob("*.py")}
+    compiled = {
+        path.relative_to(package).parent.parent / path.name.split(".")[0]
+        for path in package.rglob("__pycache__/*.pyc")
+    }
+    assert sources == compiled
+    ours = REPOSITORY / "atlas_dagster"
+    assert sources == {path.relative_to(ours).with_suffix("") for path in ours.rglob("*.py")}
+    assert list(package.glob("migrations/*.sql"))
+
+
 def test_the_services_start_run_a_job_and_stop(containers: Containers) -> None:
     faker = containers.project.with_connection("faker", USERS)
     faker.say(user(1, "Anna", day()))
