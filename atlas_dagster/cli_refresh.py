@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from atlas_dagster.cli_streams import counted
 from atlas_dagster.errors import AirbyteUnavailableError, AtlasError
 from atlas_dagster.settings import Settings, load_settings
 
@@ -30,7 +31,8 @@ def refresh_catalog(settings: Settings) -> None:
     fetched = snapshot.fetched_at.isoformat(" ", "seconds")
     if snapshot.failure:
         raise AirbyteUnavailableError(f"{snapshot.failure}; the catalog of {fetched} serves")
-    click.echo(f"{len(snapshot.connections)} connections, {streams} streams")
+    connections = counted(len(snapshot.connections), "connection")
+    click.echo(f"{connections}, {counted(streams, 'stream')}")
     for problem in problems(snapshot):
         click.echo(f"atlas: {problem}", err=True)
 

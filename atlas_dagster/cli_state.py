@@ -14,6 +14,7 @@ from atlas_dagster.airbyte import state as connector_state
 from atlas_dagster.airbyte.http import AirbyteHttp
 from atlas_dagster.airbyte.server import AirbyteApi
 from atlas_dagster.airbyte.snapshot import load_snapshot
+from atlas_dagster.cli_streams import counted
 from atlas_dagster.config import load_connections
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import Settings, load_settings
@@ -80,7 +81,7 @@ def import_(connection: str, file: Path) -> None:
                 pieces = server_state.import_state(api, warehouse, target.id, new)
         else:
             pieces = connector_state.import_(warehouse, target.id, new)
-    click.echo(f"{connection}: {pieces} pieces of state imported")
+    click.echo(f"{connection}: {counted(pieces, 'piece')} of state imported")
 
 
 @state.command()
@@ -98,7 +99,7 @@ def reset(connection: str, stream: str | None, namespace: str | None) -> None:
                 pieces = server_state.reset_state(api, warehouse, target.id, chosen)
         else:
             pieces = connector_state.reset(warehouse, target.id, chosen)
-    click.echo(f"{connection}: {pieces} pieces of state reset")
+    click.echo(f"{connection}: {counted(pieces, 'piece')} of state reset")
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,8 @@ def erase(
         outcome = erase_subject(subjects, wanted, mode)
     if yes:
         _tell(outcome)
-    click.echo(f"erased ({mode.value}) in {counted(len(outcome.rows), 'stream')}")
+    streams = sum(rows.found for rows in outcome.rows.values())
+    click.echo(f"erased ({mode.value}) in {counted(streams, 'stream')}")
     _tell_landing(outcome)
     _end(outcome)
 

@@ -37,7 +37,7 @@ def run() -> Result:
 
 def test_it_says_what_it_fetched(server: AirbyteDouble) -> None:
     result = run()
-    assert (result.exit_code, result.output) == (0, "1 connections, 2 streams\n")
+    assert (result.exit_code, result.output) == (0, "1 connection, 2 streams\n")
 
 
 def test_it_says_what_is_wrong_with_single_connections(server: AirbyteDouble) -> None:

@@ -82,7 +82,7 @@ def test_the_state_of_a_server_is_changed_there_and_kept_here(
     file = project / "state.json"
     file.write_text(json.dumps(EXPORTED))
     assert run("import", "crm", str(file)) == "crm: 2 pieces of state imported\n"
-    assert run("reset", "crm", "--stream", "users") == "crm: 1 pieces of state reset\n"
+    assert run("reset", "crm", "--stream", "users") == "crm: 1 piece of state reset\n"
     assert airbyte_server.ledger.states[crm.id] == {
         "stateType": "stream",
         "streamState": [
@@ -114,7 +114,7 @@ def test_a_reset_forgets_one_stream_and_keeps_its_history(
     project: Path, warehouse: PgConnection
 ) -> None:
     import_exported(project)
-    assert run("reset", "shop", "--stream", "users") == "shop: 1 pieces of state reset\n"
+    assert run("reset", "shop", "--stream", "users") == "shop: 1 piece of state reset\n"
     assert [
         m["stream"]["stream_descriptor"]["name"] for m in json.loads(run("export", "shop"))
     ] == ["orders"]
