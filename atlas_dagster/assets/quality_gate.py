@@ -13,7 +13,7 @@ from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import HeldBackError
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.navigate import takes_all_of_chart
-from atlas_dagster.quality.gate import HeldDay, has_rows, held_days
+from atlas_dagster.quality.gate import HeldDay, await_scans, has_rows, held_days
 from atlas_dagster.warehouse import PgConnection
 
 GATE = "quality_gate"
@@ -66,7 +66,12 @@ def pass_gate(
 
 
 def _held(connection: PgConnection, stream: Stream, first: str, last: str) -> Sequence[HeldDay]:
+    """The days that are held back; where another run's checks are at work, after their end."""
     days = date.fromisoformat(first), date.fromisoformat(last)
+    held = held_days(connection, stream.table_name, days)
+    if all(one.checks for one in held):
+        return held
+    await_scans(connection, stream.table_name)
     return held_days(connection, stream.table_name, days)
 
 

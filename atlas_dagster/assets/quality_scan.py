@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,6 +18,7 @@ from atlas_dagster.quality.contract import judge_file
 from atlas_dagster.quality.database_errors import sentence
 from atlas_dagster.quality.engine import TIMEOUT, run_checks
 from atlas_dagster.quality.failed_rows import personal_fields, save_failed_rows
+from atlas_dagster.quality.gate import scanning
 from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.score import Score, score
 from atlas_dagster.quality.spec import Check, Outcome
@@ -108,14 +110,17 @@ def scan_all(run: QualityRun) -> FullScan:
     """
     catalog = run.load_catalog()
     started, kept = None, None
-    try:
-        started = start_scan(run.connection, run.scope, run.run_id)
-    except psycopg.Error as error:
-        kept = Kept(problem=sentence(error, TIMEOUT))
-    made = run.load_checks(catalog)
-    outcomes = tuple(_outcomes(run, made, "chart", None))
-    graded = score(outcomes)
-    return FullScan(outcomes, graded, kept or _keep(run, made, "chart", outcomes, graded, started))
+    with ExitStack() as scan:
+        try:
+            scan.enter_context(scanning(run.connection, run.stream.table_name))
+            started = start_scan(run.connection, run.scope, run.run_id)
+        except psycopg.Error as error:
+            kept = Kept(problem=sentence(error, TIMEOUT))
+        made = run.load_checks(catalog)
+        outcomes = tuple(_outcomes(run, made, "chart", None))
+        graded = score(outcomes)
+        kept = kept or _keep(run, made, "chart", outcomes, graded, started)
+    return FullScan(outcomes, graded, kept)
 
 
 def scan_history(run: QualityRun, names: Collection[str]) -> tuple[list[Outcome], Kept]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,8 +11,9 @@ from psycopg import sql
 
 from atlas_dagster.catalog import Table
 from atlas_dagster.quality.check_sql import in_days
+from atlas_dagster.quality.database_errors import is_usable
 from atlas_dagster.quality.spec import Status
-from atlas_dagster.warehouse import PgConnection, identifier
+from atlas_dagster.warehouse import PgConnection, identifier, lock_key, lock_transaction
 
 BLOCKING = (Status.FAIL, Status.ERROR)
 """What keeps rows from navigate; a warning does not, and nor does what was not checked."""
@@ -19,11 +21,36 @@ BLOCKING = (Status.FAIL, Status.ERROR)
 
 @dataclass(frozen=True)
 class HeldDay:
-    """A day that is held back, by which scan, and the checks that failed in it."""
+    """A day that is held back, by which scan, and the checks that failed in it.
+
+    Without checks the scan has not ended: it goes on, or was killed.
+    """
 
     day: date
     scan_id: int
     checks: tuple[str, ...]
+
+
+@contextmanager
+def scanning(connection: PgConnection, table_name: str) -> Generator[None]:
+    """Let others know, for a block, that a stream's chart is scanned; a killed scan lets go too."""
+    key = lock_key(_scope(table_name))
+    connection.execute("select pg_advisory_lock_shared(%s)", (key,))
+    try:
+        yield
+    finally:
+        if is_usable(connection):
+            connection.execute("select pg_advisory_unlock_shared(%s)", (key,))
+
+
+def await_scans(connection: PgConnection, table_name: str) -> None:
+    """Wait until nobody scans a stream's chart."""
+    with connection.transaction():
+        lock_transaction(connection, _scope(table_name))
+
+
+def _scope(table_name: str) -> str:
+    return f"checks/{table_name}"
 
 
 def held_days(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent import futures
 from datetime import date
 
+import psycopg
 import pytest
 
-from atlas_dagster.quality.gate import held_days
+from atlas_dagster.quality.gate import await_scans, held_days, scanning
 from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.score import score
 from atlas_dagster.quality.spec import MissingParameters, Outcome, Rule, Status
 from atlas_dagster.quality.store import save_scan, start_scan
-from atlas_dagster.warehouse import PgConnection
+from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster_tests.quality.support import CHART, charted, check, days
 
 MISSING = check(Rule.MISSING, "email", given=MissingParameters())
@@ -90,6 +92,23 @@ def test_a_scan_that_was_killed_holds_its_days_back_until_one_ends(stream: PgCon
     found = [Outcome(MISSING, Status.PASS)]
     save_scan(stream, Scan(CHART, days(3)), found, score(found), "run", started=started)
     assert held(stream) == []
+
+
+def test_a_scan_that_goes_on_is_waited_for(stream: PgConnection, warehouse_url: str) -> None:
+    with connect(warehouse_url) as theirs, futures.ThreadPoolExecutor(1) as pool:
+        with scanning(stream, CHART.name), scanning(stream, CHART.name):
+            waiting = pool.submit(await_scans, theirs, CHART.name)
+            with pytest.raises(futures.TimeoutError):
+                waiting.result(timeout=0.2)
+        waiting.result(timeout=60)
+
+
+def test_a_scan_that_was_killed_is_not_waited_for(stream: PgConnection, warehouse_url: str) -> None:
+    with connect(warehouse_url) as theirs, scanning(theirs, CHART.name):
+        stream.execute("select pg_terminate_backend(%s)", (theirs.info.backend_pid,))
+        await_scans(stream, CHART.name)
+        with pytest.raises(psycopg.OperationalError):
+            theirs.execute("select 1")
 
 
 def test_checks_of_the_history_are_no_gate(stream: PgConnection) -> None:

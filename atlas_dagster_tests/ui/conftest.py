@@ -27,13 +27,13 @@ class Served:
     url: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with running_browser(program("chromium", "chromium")) as browser:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(
     browser: Browser,  # without one nothing is started
     postgres: str,
@@ -55,7 +55,7 @@ def served(
             yield Served(project, url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dagster(browser: Browser, served: Served) -> Dagster:
     """The UI, in one page: another would load all of it again."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
@@ -63,7 +63,7 @@ def dagster(browser: Browser, served: Served) -> Dagster:
     return Dagster(page, served.url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop_run(dagster: Dagster) -> str:
     """The run of the connection `shop`, started in its graph, for today; it has succeeded."""
     dagster.open_graph("shop")
@@ -72,7 +72,7 @@ def shop_run(dagster: Dagster) -> str:
     return dagster.page.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop_backfill(dagster: Dagster, shop_run: str) -> str:
     """A backfill of the layers of `shop` of two days, on its way."""
     dagster.backfill("shop_layers", day(1), day())
