@@ -9,7 +9,7 @@ from psycopg import sql
 
 from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.errors import WarehouseError
-from atlas_dagster.layers import navigate_ddl, navigate_sql
+from atlas_dagster.layers import navigate_changes_sql, navigate_ddl, navigate_sql
 from atlas_dagster.layers.dependents import replacing
 from atlas_dagster.layers.history_rules import HistoryRules
 from atlas_dagster.layers.layer_tables import (
@@ -195,10 +195,12 @@ def _apply_days(
         connection.execute("analyze stored (natural_key)")
         connection.execute(navigate_sql.create_difference(stream, with_snapshots=snapshots > 0))
         connection.execute("analyze difference (is_wanted, is_stored)")
-        keys = KeyChanges(*_numbers(connection, navigate_sql.count_changed_keys()))
-        removed, removed_current = _counts(connection, navigate_sql.delete_segments(stream))
-        closed, reopened = _counts(connection, navigate_sql.move_ends(stream, run_id))
-        opened, opened_current = _counts(connection, navigate_sql.insert_segments(stream, run_id))
+        keys = KeyChanges(*_numbers(connection, navigate_changes_sql.count_changed_keys()))
+        removed, removed_current = _counts(connection, navigate_changes_sql.delete_segments(stream))
+        closed, reopened = _counts(connection, navigate_changes_sql.move_ends(stream, run_id))
+        opened, opened_current = _counts(
+            connection, navigate_changes_sql.insert_segments(stream, run_id)
+        )
     change = RowCount(opened - removed, opened_current - removed_current + reopened - closed)
     count = add_rows(connection, stream.navigate, change)
     return NavigateResult(
