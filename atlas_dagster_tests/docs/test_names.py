@@ -10,7 +10,7 @@ from atlas_dagster_tests.docs.pages import all_pages, read_page
 from atlas_dagster_tests.integration.project import REPOSITORY
 
 TEXT = "\n".join(page.text for page in all_pages())
-FOR_TESTS = {"ATLAS_TEST_EFFORT", "ATLAS_TEST_POSTGRES_URL"}
+FOR_TESTS = {"ATLAS_TEST_EFFORT", "ATLAS_TEST_POSTGRES_URL", "ATLAS_TEST_PROGRAMS"}
 
 
 def test_every_variable_is_one_of_the_example() -> None:
