@@ -159,5 +159,5 @@ def _alike(text: str) -> str:
     """What two runs have in common: no number, no id, one blank between words."""
     text = re.sub(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{6,}\b", "#", text)
     text = re.sub(r"[-+]?\d+(?:[.,:]\d+)*", "#", text)
-    text = re.sub(r"(?:#[-T: ]?)+(?:%|\+#|Z)?", "#", text)
+    text = re.sub(r"(?:#(?:[-T ]|:(?! ))?)+(?:%|\+#|Z)?", "#", text)  # a colon may end a name
     return "\n".join(" ".join(line.split()) for line in text.splitlines()).strip()
