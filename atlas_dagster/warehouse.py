@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from importlib import resources
 from typing import Any, TypeAlias, cast
 
@@ -268,7 +268,7 @@ class _Migration:
     name: str
     text: str
 
-    @property
+    @cached_property  # migrations are looked at whenever something is opened
     def checksum(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
 

@@ -18,7 +18,6 @@ from atlas_dagster.logs import configure_logging
 from atlas_dagster.metrics.scrape import Scraper
 
 PATH = "/metrics"
-PORT = 9464
 MOST_CONNECTIONS = 32
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -17,8 +16,6 @@ from atlas_dagster_tests.airbyte.scripted import Source, table
 
 TOTAL = 20_000
 KILLS = 4
-KILLED = -signal.SIGKILL
-DIED = ("failed", "the run that synced it died")
 
 
 def start(source: Source, mode: str) -> subprocess.Popen[bytes]:
@@ -43,14 +40,12 @@ def test_killed_syncs_lose_and_double_nothing(source: Source, mode: str, seed: i
     source.write()
     chance = random.Random(seed)
     instants = sorted(chance.randrange(1, TOTAL // 2) for _ in range(KILLS))
-    ends: list[int] = []
     for instant in instants:
         process = start(source, mode)
         while landed(source) < instant and process.poll() is None:
             time.sleep(0.02)
         process.kill()
-        ends.append(process.wait())
-    assert KILLED in ends  # where the machine is busy, one may have come to its end before
+        process.wait()
     connectors = [psutil.Process(pid) for pid in source.pids() if psutil.pid_exists(pid)]
     _, alive = psutil.wait_procs(connectors, timeout=30)
     assert alive == []
@@ -61,7 +56,7 @@ def test_killed_syncs_lose_and_double_nothing(source: Source, mode: str, seed: i
     ]
     assert source.rows(
         "select status, failure from pipeline.sync order by job_id desc limit 2"
-    ) == [("succeeded", None), DIED if ends[-1] == KILLED else ("succeeded", None)]
+    ) == [("succeeded", None), ("failed", "the run that synced it died")]
     assert source.rows("select state from pipeline.connector_state order by version desc limit 1")[
         0
     ] == ({"last": TOTAL},)

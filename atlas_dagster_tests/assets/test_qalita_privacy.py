@@ -28,8 +28,7 @@ PLANTED = {
 }
 PIECES = [
     *PLANTED.values(),
-    *("jane", "roe@", "20 7946", "7946 0958", "79460958"),  # four digits are in some id
-    *("Quentin", "Featherstone", "555-0142", "forty-two"),
+    *("jane", "roe@", "7946", "0958", "Quentin", "Featherstone", "555-0142", "forty-two"),
     SECRET,
 ]
 PEOPLE = table(
