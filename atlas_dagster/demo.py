@@ -22,6 +22,7 @@ from atlas_dagster.catalog import Stream, Table
 from atlas_dagster.catalog_store import load_connection
 from atlas_dagster.demo_lineage import write_demo_lineage
 from atlas_dagster.demo_qalita import publish_demo
+from atlas_dagster.demo_runs import TAG
 from atlas_dagster.errors import AtlasError
 from atlas_dagster.pii.store import load_verdicts
 from atlas_dagster.quality.score import shown_score
@@ -151,7 +152,7 @@ def format_table(reports: Sequence[StreamReport]) -> list[str]:
 def _run_job(environment: Mapping[str, str], demo_id: str, log: Path) -> None:
     """Execute the connection's job in a process of its own, and show what its steps say."""
     partition = datetime.now(timezone.utc).date().isoformat()
-    tags = json.dumps({"dagster/partition": partition, "atlas/demo": demo_id})
+    tags = json.dumps({"dagster/partition": partition, TAG: demo_id})
     command = [sys.executable, "-W", "ignore", "-m", "dagster", "job", "execute"]
     command += ["-m", "atlas_dagster.definitions", "-j", CONNECTION, "--tags", tags]
     started = time.monotonic()
@@ -190,7 +191,7 @@ def _seconds_by_stream(instance: dg.DagsterInstance, demo_id: str) -> dict[str, 
     from dagster import RunsFilter
 
     spent: dict[str, float] = {}
-    for run in instance.get_runs(RunsFilter(tags={"atlas/demo": demo_id})):
+    for run in instance.get_runs(RunsFilter(tags={TAG: demo_id})):
         for step in instance.get_run_step_stats(run.run_id):
             name = step.step_key.rsplit("__", 1)[-1]
             key = "sync" if name == f"sync_{CONNECTION}" else name

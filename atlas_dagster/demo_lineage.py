@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atlas_dagster.demo_runs import demo_run_ends
 from atlas_dagster.errors import AtlasError
 from atlas_dagster.settings import Settings
 
 if TYPE_CHECKING:
     import dagster as dg
-
-    from atlas_dagster.assets.openlineage_datasets import Surroundings
-    from atlas_dagster.lineage.model import Event
 
 FILE = "openlineage.jsonl"
 SECONDS = 60.0
@@ -32,6 +29,7 @@ def write_demo_lineage(
     from openlineage.client import OpenLineageClient
     from openlineage.client.transport.file import FileConfig, FileTransport
 
+    from atlas_dagster.assets.openlineage_reading import ended_events
     from atlas_dagster.defs.openlineage import surroundings
     from atlas_dagster.defs.project import read_project
     from atlas_dagster.lineage.sending import Sender
@@ -45,26 +43,8 @@ def write_demo_lineage(
     sender = Sender(OpenLineageClient(transport=transport), time.monotonic() + SECONDS)
     with disable_dagster_warnings():
         around = surroundings(read_project())
-    for events in _runs(instance, demo_id, around):
-        sender.send(events)
+    for end in demo_run_ends(instance, demo_id):
+        sender.send(ended_events(instance, end, around))
     if sender.stopped:
         raise AtlasError(f"{file}: {sender.stopped}")
     return file, sender.taken
-
-
-def _runs(
-    instance: dg.DagsterInstance, demo_id: str, around: Surroundings
-) -> Iterator[list[Event]]:
-    """The events of each of the demo's runs; they have ended, so there is nothing to settle."""
-    from dagster import DagsterEventType, RunsFilter
-
-    from atlas_dagster.assets.openlineage_reading import ended_events
-    from atlas_dagster.assets.run_ends import RunEnd
-
-    succeeded = DagsterEventType.RUN_SUCCESS.value  # the demo has ended where one fails
-    for record in instance.get_run_records(
-        RunsFilter(tags={"atlas/demo": demo_id}), ascending=True
-    ):
-        run, at = record.dagster_run, record.end_time or 0.0
-        end = RunEnd(succeeded, record.storage_id, run.run_id, at, run.job_name)
-        yield ended_events(instance, end, around)

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from atlas_dagster.catalog_store import load_connection
+from atlas_dagster.demo_runs import demo_run_ends
 from atlas_dagster.errors import AtlasError
 from atlas_dagster.qalita.mapping import QalitaMapping
 from atlas_dagster.qalita.settings import load_qalita_server
@@ -66,23 +67,12 @@ def _write(
     mapping: QalitaMapping,
 ) -> int:
     """Write down what the demo's runs did; they have ended, so there is nothing to let settle."""
-    from dagster import DagsterEventType, RunsFilter
-
     from atlas_dagster.assets.qalita_deliveries import build_deliveries
     from atlas_dagster.assets.qalita_reading import run_works
-    from atlas_dagster.assets.run_ends import RunEnd
     from atlas_dagster.qalita.deliveries import write_deliveries
     from atlas_dagster.qalita.mapping import defined_subjects
 
     subjects = defined_subjects([load_connection(warehouse, connection)])
-    runs = instance.get_run_records(RunsFilter(tags={"atlas/demo": demo_id}), ascending=True)
-    succeeded = DagsterEventType.RUN_SUCCESS.value  # the demo has ended where one fails
-    works = [
-        work
-        for run in runs
-        for work in run_works(
-            instance,
-            RunEnd(succeeded, run.storage_id, run.dagster_run.run_id, run.end_time or 0.0),
-        )
-    ]
+    ends = demo_run_ends(instance, demo_id)
+    works = [work for end in ends for work in run_works(instance, end)]
     return write_deliveries(warehouse, build_deliveries(warehouse, works, subjects, mapping))
