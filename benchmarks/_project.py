@@ -19,6 +19,7 @@ from atlas_dagster.warehouse import PgConnection
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = 20
+STREAMS_A_CONNECTION = 25
 _TYPES: tuple[Mapping[str, Any], ...] = (
     {"type": ["null", "string"]},
     {"type": ["null", "integer"]},
@@ -31,6 +32,14 @@ _TYPES: tuple[Mapping[str, Any], ...] = (
     },
 )
 """Fields that may be null, as those of most sources: each that may not has one check more."""
+
+
+def connections_of(streams: int) -> dict[str, int]:
+    """Connections that have so many streams together."""
+    return {
+        f"many_{number}": min(STREAMS_A_CONNECTION, streams - first)
+        for number, first in enumerate(range(0, streams, STREAMS_A_CONNECTION))
+    }
 
 
 def write_project(directory: Path, connections: Mapping[str, int]) -> Settings:

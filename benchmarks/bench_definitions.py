@@ -25,11 +25,16 @@ from _measure import (
     tell,
     throwaway_directory,
 )
-from _project import COLUMNS, project_environment, write_project
+from _project import (
+    COLUMNS,
+    STREAMS_A_CONNECTION,
+    connections_of,
+    project_environment,
+    write_project,
+)
 
 CPU_TARGETS = {100: 2.0, 1000: 10.0, 5000: 50.0}  # seconds, by streams
 WORKER_TARGETS = {1000: 3.0}
-STREAMS_A_CONNECTION = 25
 FORBIDDEN = ("presidio_analyzer", "spacy", "soda", "soda_core", "soda_postgres", "pandas")
 HEAVY = ("numpy", "polars", "pyarrow", "scipy", "torch", "sqlalchemy", "alembic", "pgserver")
 
@@ -156,13 +161,6 @@ def main() -> None:
                     workers[streams][run].append(float(interpret(project, WORKER, run)))
     report(loads, plain)
     report_workers(workers)
-
-
-def connections_of(streams: int) -> dict[str, int]:
-    return {
-        f"many_{number}": min(STREAMS_A_CONNECTION, streams - first)
-        for number, first in enumerate(range(0, streams, STREAMS_A_CONNECTION))
-    }
 
 
 def load(project: Path) -> Load:

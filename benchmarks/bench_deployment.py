@@ -34,7 +34,7 @@ from _measure import (
     throwaway_directory,
     throwaway_server,
 )
-from _project import project_environment, write_project
+from _project import STREAMS_A_CONNECTION, connections_of, project_environment, write_project
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._grpc.client import DagsterGrpcClient
@@ -44,7 +44,6 @@ from dagster._serdes import deserialize_value
 from atlas_dagster.warehouse import PgConnection, connect, migrate
 
 START_TARGETS = {100: 6.0}  # seconds on the clock, by streams
-STREAMS_A_CONNECTION = 25
 CHECKS_A_STREAM = 18
 RUNS_AT_ONCE = (1, 2, 4)
 STREAMS_A_RUN = 5
@@ -111,13 +110,6 @@ def measure_starts(
                 if number:
                     starts[streams][name].append(started)
     return starts
-
-
-def connections_of(streams: int) -> dict[str, int]:
-    return {
-        f"many_{number}": min(STREAMS_A_CONNECTION, streams - first)
-        for number, first in enumerate(range(0, streams, STREAMS_A_CONNECTION))
-    }
 
 
 def start_location(project: Path, target: Sequence[str]) -> Start:
