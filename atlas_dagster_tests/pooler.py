@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
+from atlas_dagster_tests.ports import free_port
 from atlas_dagster_tests.programs import program
 
 PATIENCE_SECONDS = 30.0
@@ -28,7 +28,7 @@ def pgbouncer(database_url: str, mode: str, size: int = 4) -> Iterator[str]:
     executable = program("pgbouncer", "pgbouncer")
     directory = Path(tempfile.mkdtemp(prefix="atlas-pgbouncer-"))
     directory.chmod(0o755)
-    parts, port = urlsplit(database_url), _free_port()
+    parts, port = urlsplit(database_url), free_port()
     host = parse_qs(parts.query).get("host", [parts.hostname or "127.0.0.1"])[0]
     server = f"host={host} port={parts.port or 5432} user={parts.username or 'postgres'}"
     _write_configuration(directory, server, port, mode, size)
@@ -89,8 +89,3 @@ def _answers(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]

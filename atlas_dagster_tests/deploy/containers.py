@@ -19,6 +19,7 @@ from atlas_dagster_tests.deploy.compose import Json
 from atlas_dagster_tests.deploy.image import Image
 from atlas_dagster_tests.integration.processes import PATIENCE_SECONDS, kill_tree
 from atlas_dagster_tests.integration.project import Project
+from atlas_dagster_tests.ports import free_port
 
 _URL_OR_ADDRESS = re.compile(r"(?<![\w.-])([a-z][a-z0-9-]*|127\.0\.0\.1):(\d+)\b")
 
@@ -41,7 +42,7 @@ class Containers:
     def __post_init__(self) -> None:
         self.place = self.image.place(self.project.root, self.project.root / ".atlas")
         self.ports = {
-            name: (port, _free_port())
+            name: (port, free_port())
             for name, service in self.services.items()
             if (port := _port(service))
         }
@@ -183,9 +184,3 @@ def _port(service: Json) -> str:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -30,6 +29,7 @@ from atlas_dagster_tests.docs.shell import (
 )
 from atlas_dagster_tests.http_double import running
 from atlas_dagster_tests.integration.project import REPOSITORY
+from atlas_dagster_tests.ports import free_port
 
 SERVERS = {
     "atlas webhook": ("", "http://127.0.0.1:8010/healthz"),
@@ -143,7 +143,7 @@ def _write_checks(shell: Shell, block: Block) -> None:
 @contextmanager
 def _servers(shell: Shell, shown: list[Command]) -> Iterator[Shell]:
     """A shell that has the servers that a page starts, and those that its commands ask."""
-    ports = {8010: _free_port(), 3080: _free_port()}
+    ports = {8010: free_port(), 3080: free_port()}
     with running(AirbyteDouble()) as airbyte, ExitStack() as stack:
         airbyte.ledger.add_connection("shop", stream("orders"))
         more = {"ATLAS_WEBHOOK_TOKEN": WEBHOOK_TOKEN, "ATLAS_WEBHOOK_PORT": str(ports[8010])}
@@ -168,9 +168,3 @@ def _servers(shell: Shell, shown: list[Command]) -> Iterator[Shell]:
             stack.callback(process.terminate)
             wait_until_healthy(around.now(url), process)
         yield around
-
-
-def _free_port() -> int:
-    with socket.socket() as each:
-        each.bind(("127.0.0.1", 0))
-        return int(each.getsockname()[1])

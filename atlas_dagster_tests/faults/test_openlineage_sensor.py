@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -17,6 +14,7 @@ from openlineage.client import OpenLineageClient
 from atlas_dagster.assets import run_ends
 from atlas_dagster_tests.assets.daemon import Daemon
 from atlas_dagster_tests.assets.openlineage_support import Teller
+from atlas_dagster_tests.faults.killed_ticks import tick_and_die
 from atlas_dagster_tests.http_double import running
 from atlas_dagster_tests.integration.project import Project
 from atlas_dagster_tests.lineage.backend import Backend, line
@@ -24,6 +22,7 @@ from atlas_dagster_tests.lineage.environment import clear
 
 pytestmark = pytest.mark.slow
 
+STEPS = [(OpenLineageClient, "emit")]
 EVENTS = [
     "START __ephemeral_asset_job__",
     "START shop.users.chart",
@@ -45,38 +44,13 @@ def teller(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) 
         yield Teller(Daemon(instance, "openlineage"), backend)
 
 
-def tick_and_die(daemon: Daemon, step: int) -> bool:
-    """A tick in a process of its own, killed before or after an event; False: it had no such."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            die_at(step)
-            daemon.evaluate()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    return os.WIFSIGNALED(status)
-
-
-def die_at(step: int) -> None:
-    count = itertools.count()
-    emit = OpenLineageClient.emit
-
-    def dying(client: OpenLineageClient, event: Any) -> None:
-        if next(count) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-        emit(client, event)
-        if next(count) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    OpenLineageClient.emit = dying
-
-
 def test_killed_between_an_event_and_the_cursor_each_arrives_under_the_id_that_it_had(
     teller: Teller,
 ) -> None:
     teller.build("chart/shop/users")
-    steps = itertools.takewhile(lambda step: tick_and_die(teller.daemon, step), itertools.count())
+    steps = itertools.takewhile(
+        lambda step: tick_and_die(teller.daemon, STEPS, step), itertools.count()
+    )
     assert len(list(steps)) == 2 * len(EVENTS)
     assert teller.tick() == "4 events sent"
     ids: dict[str, set[str]] = defaultdict(set)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import signal
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -18,6 +15,7 @@ import pytest
 from atlas_dagster.assets import run_ends
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.assets.daemon import Daemon
+from atlas_dagster_tests.faults.killed_ticks import tick_and_die
 from atlas_dagster_tests.integration.project import Project
 from atlas_dagster_tests.qalita.publishing import published, settle, states
 from atlas_dagster_tests.qalita.support import add_target
@@ -44,38 +42,6 @@ def project(tmp_path: Any, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) 
     return project
 
 
-def tick_and_die(daemon: Daemon, step: int) -> bool:
-    """A tick in a process of its own, killed at a step of it; False where it had no such step."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            die_at(step)
-            daemon.evaluate()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    return os.WIFSIGNALED(status)
-
-
-def die_at(step: int) -> None:
-    """Let this process be killed before, or after, its steps: even numbers are before."""
-    count = itertools.count()
-
-    def dying(do: Callable[..., Any]) -> Callable[..., Any]:
-        def step_of(*arguments: Any, **named: Any) -> Any:
-            if next(count) == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-            result = do(*arguments, **named)
-            if next(count) == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
-
-        return step_of
-
-    for owner, name in STEPS:
-        setattr(owner, name, dying(getattr(owner, name)))
-
-
 def test_killed_at_any_step_nothing_is_lost_and_nothing_doubled(
     project: Project,
     warehouse: PgConnection,
@@ -96,7 +62,7 @@ def test_killed_at_any_step_nothing_is_lost_and_nothing_doubled(
             metadata = {"atlas/job_id": step + 1, "atlas/records_emitted": step}
             daemon.report(dg.AssetMaterialization(KEY, metadata=metadata))
             expected.append(f"crm/leads sync job {step + 1}")
-            died = tick_and_die(daemon, step)
+            died = tick_and_die(daemon, STEPS, step)
             settle_and_finish(daemon, warehouse)
             assert states(warehouse)[expected[-1]] == "done", f"killed at step {step}"
             if not died:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 
 import psutil
 import pytest
@@ -24,6 +23,7 @@ from atlas_dagster_tests.integration.project import (
     day,
     user,
 )
+from atlas_dagster_tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -118,7 +118,7 @@ def test_a_killed_job_execute_is_failed_too(project: Project, shop: ScriptedConn
 def test_dagster_dev_that_was_killed_goes_on_when_it_is_started_again(
     project: Project, shop: ScriptedConnector
 ) -> None:
-    dev_server = project.command("dev", "-h", "127.0.0.1", "-p", free_port())
+    dev_server = project.command("dev", "-h", "127.0.0.1", "-p", str(free_port()))
     with running(project, *dev_server, log="dev.log") as dev:
         launch(project)
         reading = connector_of_a_run(project, shop)
@@ -133,9 +133,3 @@ def test_dagster_dev_that_was_killed_goes_on_when_it_is_started_again(
         ("Anna",),
         ("Ben",),
     ]
-
-
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])

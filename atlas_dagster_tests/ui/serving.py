@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -12,12 +11,13 @@ from contextlib import contextmanager, suppress
 
 from atlas_dagster_tests.integration.processes import running, until
 from atlas_dagster_tests.integration.project import REPOSITORY, Project
+from atlas_dagster_tests.ports import free_port
 
 
 @contextmanager
 def serving(project: Project) -> Iterator[str]:
     """The URL of the UI, with its daemon, for the length of a block."""
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with running(project, *_atlas("dev", "-p", str(port)), log="dev.log"):
         until(lambda: _answers(f"{url}/server_info"), project)
@@ -35,12 +35,6 @@ def _atlas(*arguments: str) -> list[str]:
 
 
 _MAIN = "from atlas_dagster.cli import main; main()"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(url: str) -> bool:
