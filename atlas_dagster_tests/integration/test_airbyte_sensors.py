@@ -15,7 +15,7 @@ from atlas_dagster_tests.airbyte_server.double import AirbyteDouble
 from atlas_dagster_tests.airbyte_server.ledger import stream
 from atlas_dagster_tests.integration.processes import running, until
 from atlas_dagster_tests.integration.project import Project
-from atlas_dagster_tests.integration.test_run_monitoring import free_port
+from atlas_dagster_tests.ports import free_port
 
 ATLAS = (sys.executable, "-W", "ignore", "-c", "from atlas_dagster.cli import main; main()")
 POLL = "GET .*/jobs$"
@@ -30,7 +30,8 @@ def test_a_connection_that_is_made_and_synced_in_airbyte_gets_its_assets_and_lay
     ledger = airbyte_server.ledger
     ledger.add_connection("crm", stream("users"))
     refresh(load_settings(project.variables))
-    with running(project, *ATLAS, "dev", "-h", "0.0.0.0", "-p", free_port(), log="dev.log"):
+    port = str(free_port())
+    with running(project, *ATLAS, "dev", "-h", "0.0.0.0", "-p", port, log="dev.log"):
         until(lambda: airbyte_server.count(POLL), project)
         ledger.first_job_at = datetime.now(timezone.utc) - timedelta(hours=1)
         job = ledger.finished_job(ledger.add_connection("shop", stream("carts")), "sync")
