@@ -95,6 +95,31 @@ def rows_of_all_days(chart: Table) -> sql.Composed:
     ).format(layer=sql.Literal(chart.schema), name=sql.Literal(chart.name), chart=identifier(chart))
 
 
+def was_synced(chart: Table, days: Days) -> sql.Composed:
+    """SQL: whether chart has rows of some days, or a sync of these days ended that had none."""
+    return sql.SQL(
+        """
+        select exists (select from {chart} where {rows}) or exists (
+            select
+            from pipeline.stream as stream
+            join pipeline.sync_stream as synced using (connection_id, namespace, name)
+            join pipeline.sync as sync using (connection_id, job_id)
+            where stream.table_name = {table_name}
+                and synced.status = 'complete'
+                and ({touches} or touched_days = '{{}}' and {ended})
+        )
+        """
+    ).format(
+        chart=identifier(chart),
+        rows=rows_of(days),
+        table_name=sql.Literal(chart.name),
+        touches=_touches(days),
+        ended=sql.SQL("(sync.ended_at at time zone 'UTC')::date between {} and {}").format(
+            *map(sql.Literal, days)
+        ),
+    )
+
+
 def duplicates(
     check: Check, wanted: DuplicateParameters, chart: Table, days: Days | None
 ) -> sql.Composed:

@@ -30,6 +30,8 @@ from atlas_dagster.quality.spec import (
 )
 from atlas_dagster.warehouse import PgConnection, table_columns
 
+NO_SYNC = "no sync on these days"
+
 TIMEOUT = 600.0
 """Seconds that one statement of a scan may take."""
 
@@ -68,6 +70,8 @@ def _run(
         early = _without_scan(check, scan, types, newest)
         if early is not None:
             outcomes[check.name] = early
+        elif _counts_days(check) and not queries.was_synced(connection, scan):
+            outcomes[check.name] = not_checked(check, NO_SYNC)
     left = [check for check in checks if check.name not in outcomes]
     ours = [check for check in left if not _is_for_soda(check, scan, newest)]
     for_soda = [check for check in left if check not in ours]
@@ -95,6 +99,11 @@ def _without_scan(
     if check.rule is Rule.FRESHNESS and newest is None:
         return not_checked(check, NO_ROWS)
     return None
+
+
+def _counts_days(check: Check) -> bool:
+    """Whether it is about the rows of the days that are scanned, and wants some of each sync."""
+    return isinstance(check.parameters, RowCountParameters) and not check.parameters.of_all_days
 
 
 def _columns(check: Check) -> list[str]:

@@ -65,6 +65,14 @@ def ask(
     return _counts(connection, query)
 
 
+def was_synced(connection: PgConnection, scan: Scan) -> bool:
+    """Whether a sync is known of the days that are scanned, be it one without rows."""
+    if scan.days is None:
+        return True
+    row = connection.execute(check_sql.was_synced(scan.table, scan.days)).fetchone()
+    return bool(row and row[0])
+
+
 def compare_schema(check: Check, types: Mapping[str, str]) -> Measured:
     """How many of the expected columns a table does not have, or not with their type."""
     wanted = check.parameters

@@ -97,7 +97,8 @@ class NoParameters:
 class RowCountParameters:
     """The value is the number of rows: those of the days that are scanned, or all.
 
-    ``of_all_days`` is for streams that sync what changed: a day without rows is no error.
+    ``of_all_days`` is for streams that sync what changed: a day without rows is no error. Of others
+    a day without rows is one on which a sync brought none; days without a sync are not checked.
     """
 
     of_all_days: bool

@@ -249,6 +249,7 @@ def test_rows_of_all_days_are_those_of_explore_where_chart_is_not_built_of_them_
 
 def test_rows_are_counted_of_the_days_or_of_all_days(warehouse: PgConnection) -> None:
     charted(warehouse, [record(1, day=1), record(2, day=1), record(3, day=2)])
+    add_sync(warehouse, job=1, committed=0, on=(), ended_at=at(9))
     of_days = check(Rule.ROW_COUNT, given=RowCountParameters(False), fail=EMPTY, name="of_days")
     of_all = check(Rule.ROW_COUNT, given=RowCountParameters(True), fail=EMPTY, name="of_all")
     for scanned, expected in ((None, (3, 3)), (days(1), (2, 3)), (days(9), (0, 3))):
@@ -259,12 +260,48 @@ def test_rows_are_counted_of_the_days_or_of_all_days(warehouse: PgConnection) ->
     assert found["of_days"].ratio is None
 
 
-def add_sync(connection: PgConnection, job: int, committed: int, on: tuple[date, ...]) -> None:
-    """A sync of the stream that succeeded just now."""
+@pytest.mark.parametrize(
+    ("scanned", "status"),
+    [
+        ((3, 3), "not_checked"),
+        ((3, 4), "fail"),
+        ((1, 3), "pass"),
+        ((4, 4), "fail"),
+        ((5, 5), "fail"),
+        ((6, 6), "not_checked"),
+    ],
+)
+def test_a_day_without_rows_is_held_against_a_sync_and_not_against_the_lack_of_one(
+    warehouse: PgConnection, scanned: tuple[int, int], status: str
+) -> None:
+    charted(warehouse, [record(1, day=1)])
+    add_sync(warehouse, job=1, committed=1, on=(days(1)[0],))
+    add_sync(warehouse, job=2, committed=0, on=(), ended_at=at(4))
+    add_sync(warehouse, job=3, committed=1, on=(days(5)[0],), ended_at=at(6))
+    one = check(Rule.ROW_COUNT, given=RowCountParameters(of_all_days=False), fail=EMPTY)
+    found = outcome(warehouse, one, Scan(CHART, days(*scanned)))
+    assert found.status.value == status
+    assert (found.message == "no sync on these days") == (status == "not_checked")
+
+
+def test_a_whole_table_without_rows_fails_whether_synced_or_not(warehouse: PgConnection) -> None:
+    charted(warehouse, [])
+    one = check(Rule.ROW_COUNT, given=RowCountParameters(of_all_days=False), fail=EMPTY)
+    assert outcome(warehouse, one).status.value == "fail"
+
+
+def add_sync(
+    connection: PgConnection,
+    job: int,
+    committed: int,
+    on: tuple[date, ...],
+    ended_at: datetime | None = None,
+) -> None:
+    """A sync of the stream that succeeded, just now if ``ended_at`` does not say when."""
     connection.execute(
         "insert into pipeline.sync (connection_id, job_id, status, ended_at)"
-        " values (%s, %s, 'succeeded', now())",
-        (STREAM.connection_id, job),
+        " values (%s, %s, 'succeeded', coalesce(%s, now()))",
+        (STREAM.connection_id, job, ended_at),
     )
     connection.execute(
         "insert into pipeline.sync_stream (connection_id, job_id, name, generation_id,"
