@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -39,10 +42,28 @@ def base_url(host: str, listener: socket.socket) -> str:
 
 
 def serve(app: Any, listener: socket.socket, most_connections: int) -> None:
-    """Answer requests by an ASGI app until SIGTERM or SIGINT; those that have begun are ended.
+    """Answer requests by an ASGI app until SIGTERM or SIGINT; those that have begun are ended."""
+    server = _build_server(app, most_connections)
+    for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the one that ended it once more
+        signal.signal(stop, server.handle_exit)
+    server.run(sockets=[listener])
 
-    Nothing of a request is logged: its path may be secret.
-    """
+
+@contextmanager
+def serving(app: Any, listener: socket.socket) -> Generator[None]:
+    """Answer requests by an ASGI app in a thread, for the length of a block."""
+    server = _build_server(app, BACKLOG)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _build_server(app: Any, most_connections: int) -> uvicorn.Server:
+    """A server of an ASGI app that logs nothing of a request: its path may be secret."""
     config = uvicorn.Config(
         app,
         http="h11",  # httptools loses the body of what offers HTTP/2, as Airbyte does (#2722)
@@ -54,10 +75,7 @@ def serve(app: Any, listener: socket.socket, most_connections: int) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_news)
-    server = uvicorn.Server(config)
-    for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the one that ended it once more
-        signal.signal(stop, server.handle_exit)
-    server.run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,9 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from atlas_dagster_tests.webhook.receiver import environment, until
+from atlas_dagster_tests.webhook.receiver import ATLAS, environment, until
 
-COMMAND = (sys.executable, "-c", "from atlas_dagster.cli import main; main()", "metrics")
+COMMAND = (*ATLAS, "metrics")
 
 
 @pytest.fixture

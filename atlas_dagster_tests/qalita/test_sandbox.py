@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -20,6 +23,7 @@ from atlas_dagster.qalita.targets import Targets
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.qalita.publishing import mapping, states, write
 from atlas_dagster_tests.qalita_server.test_double import RECORDED, names, replay
+from atlas_dagster_tests.webhook.receiver import ATLAS, environment, until
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +143,33 @@ def test_deliveries_arrive_and_outlive_the_process(
         page = opened.get("/").text
         assert "event-1" in page
         assert "look at event-1" in page
+
+
+def test_the_command_serves_until_it_is_stopped(tmp_path: Path, warehouse_url: str) -> None:
+    log = tmp_path / "sandbox.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            (*ATLAS, "qalita", "sandbox", "--port", "0"),
+            cwd=tmp_path,
+            env=environment(tmp_path, warehouse_url),
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        token = f"QALITA_API_TOKEN={API_TOKEN}\n"
+        told = until(lambda: log.read_text() if token in log.read_text() else "")
+        url = told.partition("QALITA_BASE_URL=")[2].split()[0]
+        body = {"name": "a", "type": "b", "visibility": "internal"}
+        with client(url) as opened:
+            assert opened.post("/api/v1/sources/publish", json=body).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert log.read_text().endswith("stopped; what arrived is stored\n")
+    with serving(warehouse_url) as url, client(url) as opened:
+        assert [source["name"] for source in opened.get("/api/v2/sources").json()] == ["a"]
 
 
 def test_the_page_shows_what_was_sent_as_text(sandbox: httpx.Client) -> None:

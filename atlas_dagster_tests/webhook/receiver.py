@@ -65,6 +65,15 @@ class Receiver:
         writer.close()
         return answer
 
+    async def begin(self, body: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Send a request that the receiver is known to work on; its answer is yet to be read."""
+        reader, writer = await asyncio.open_connection(*self.address)
+        head, end, content = self.post(body, "Expect: 100-continue").partition(b"\r\n\r\n")
+        writer.write(head + end)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+        writer.write(content)
+        return reader, writer
+
     def post(self, body: Any, *headers: str) -> bytes:
         """A request as bytes."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -112,7 +121,8 @@ def environment(directory: Path, warehouse_url: str, **more: str) -> dict[str, s
     return {**inherited, **ours, **more}
 
 
-COMMAND = (sys.executable, "-c", "from atlas_dagster.cli import main; main()", "webhook")
+ATLAS = (sys.executable, "-c", "from atlas_dagster.cli import main; main()")
+COMMAND = (*ATLAS, "webhook")
 
 
 @contextmanager

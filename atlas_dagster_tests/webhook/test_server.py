@@ -179,13 +179,13 @@ def test_what_is_in_flight_when_the_end_comes_is_kept_and_answered(
     async def send() -> list[tuple[int, Any]]:
         with psycopg.connect(warehouse_url) as blocker:
             blocker.execute("lock table pipeline.notice")
-            requests = (receiver.post(bodies.succeeded(job)) for job in range(50))
-            sent = [asyncio.create_task(receiver.send(request)) for request in requests]
+            begun = [await receiver.begin(bodies.succeeded(job)) for job in range(50)]
+            answers = [asyncio.create_task(read_answer(reader)) for reader, _ in begun]
             await asyncio.to_thread(until, lambda: waiting(warehouse) == 1)
             receiver.process.send_signal(how)
             await asyncio.to_thread(until, lambda: not listens(receiver))
-            assert not any(task.done() for task in sent)
-        return await asyncio.gather(*sent)
+            assert not any(answer.done() for answer in answers)
+        return await asyncio.gather(*answers)
 
     answers = asyncio.run(send())
     assert receiver.process.wait() == 0

@@ -8,7 +8,6 @@ import threading
 from collections.abc import AsyncGenerator, Generator
 
 import psycopg
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -109,21 +108,17 @@ def base_url(listener: socket.socket, host: str = http_server.LOOPBACK) -> str:
 def serve(database_url: str, listener: socket.socket, host: str = http_server.LOOPBACK) -> None:
     """Answer requests until SIGTERM or SIGINT; raises BusyError where another sandbox does."""
     with _alone(database_url):
-        _server(database_url, listener, host).run(sockets=[listener])
+        app = build_app(SandboxStore(database_url), base_url(listener, host))
+        http_server.serve(app, listener, http_server.BACKLOG)
 
 
 @contextlib.contextmanager
 def serving(database_url: str) -> Generator[str]:
     """A sandbox in a thread, for the length of a block, by its URL; raises as `serve`."""
     with _alone(database_url), listen(0) as listener:
-        server = _server(database_url, listener, http_server.LOOPBACK)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield base_url(listener)
-        finally:
-            server.should_exit = True
-            thread.join()
+        url = base_url(listener)
+        with http_server.serving(build_app(SandboxStore(database_url), url), listener):
+            yield url
 
 
 def clear(database_url: str) -> None:
@@ -140,20 +135,6 @@ def _alone(database_url: str) -> Generator[None]:
         session_lock(connection, _LOCK, "another sandbox runs on this warehouse"),
     ):
         yield
-
-
-def _server(database_url: str, listener: socket.socket, host: str) -> uvicorn.Server:
-    app = build_app(SandboxStore(database_url), base_url(listener, host))
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-    )
-    return uvicorn.Server(config)
 
 
 def _response(answer: Answer) -> Response:
