@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,8 @@ from atlas_dagster.layers.chart import build_chart
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.policy import policed_stream
 from atlas_dagster.layers.stream_columns import load_changes, register_columns
+from atlas_dagster.quality.queries import Scan
+from atlas_dagster.quality.store import expect_scan
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
 
@@ -77,7 +80,12 @@ def materialize_chart(
     stream = policed_stream(stream, policy)
     history = history_rules(stream, rules, policy)
     first, last = day_range(context)
-    result = build_chart(connection, stream, history, first, last, run_id)
+    keys = context.partition_key_range
+    days = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+    with connection.transaction():  # rows that are not checked yet are never without the gate
+        result = build_chart(connection, stream, history, first, last, run_id)
+        if result.inserted or result.rebuilt:
+            expect_scan(connection, Scan(stream.chart, days), run_id)
     context.log.info(
         f"{stream.label}: {result.inserted:,} versions typed, {result.invalid:,} invalid"
     )

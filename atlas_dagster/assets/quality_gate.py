@@ -82,7 +82,7 @@ def _rows_of(day: date) -> tuple[date, date]:
 def _told(held: Sequence[HeldDay]) -> str:
     """The newest days, and the checks that failed on them."""
     newest = [
-        f"{one.day} ({', '.join(one.checks[:5]) or 'its checks did not end'})"
+        f"{one.day} ({', '.join(one.checks[:5]) or 'not checked to the end'})"
         for one in reversed(held[-SHOWN_DAYS:])
     ]
     left = len(held) - len(newest)

@@ -1,4 +1,4 @@
-"""Which days of a stream its gate holds back: those whose newest scan failed, or could not end."""
+"""Which days of a stream its gate holds back: their newest scan failed, or has not ended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BLOCKING = (Status.FAIL, Status.ERROR)
 class HeldDay:
     """A day that is held back, by which scan, and the checks that failed in it.
 
-    Without checks the scan has not ended: it goes on, or was killed.
+    Without checks the scan has not ended: it is yet to come, goes on, or was killed.
     """
 
     day: date

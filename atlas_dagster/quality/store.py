@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,8 +15,6 @@ from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.score import Score
 from atlas_dagster.quality.spec import Dimension, Outcome, Status
 from atlas_dagster.warehouse import PgConnection, identifier
-
-_DIMENSIONS = [dimension.value for dimension in Dimension]
 
 
 @dataclass(frozen=True)
@@ -41,40 +39,40 @@ def save_scan(
     """Keep what a scan found, beside what was found before; returns its id. One transaction.
 
     ``layer`` is that whose rows were judged: ``navigate`` of the checks of history. ``started`` is
-    what `start_scan` gave, which this takes the place of. The samples of failed rows of earlier
-    scans of the same days are dropped.
+    what `start_scan` gave: the order of scans is that in which they began. The samples of failed
+    rows of earlier scans of the same days are dropped.
     """
     first, last = scan.days or (None, None)
     with connection.transaction():
-        connection.execute("delete from pipeline.quality_score where scan_id = %s", (started,))
-        connection.execute(_FORGET_SAMPLES, (scan.table.name, layer, first, last))
-        row = connection.execute(
-            _save_score(),
-            {
-                "table_name": scan.table.name,
-                "layer": layer,
-                "first_day": first,
-                "last_day": last,
-                "run_id": run_id,
-                "status": score.status.value,
-                "overall": score.overall,
-                "coverage": score.coverage,
-                "is_graded": score.is_graded,
-                "not_checked": list(score.not_checked),
-                **{name.value: found for name, found in score.dimensions.items()},
-            },
-        ).fetchone()
-        assert row is not None
-        scan_id = int(row[0])
+        scan_id = _save_score(connection, _score_row(scan, score, run_id, layer), started)
+        connection.execute(_FORGET_SAMPLES, (scan.table.name, layer, first, last, scan_id))
         with connection.cursor() as cursor:
             cursor.executemany(_SAVE_RESULT, [_result_row(scan_id, found) for found in outcomes])
     return scan_id
 
 
 def start_scan(connection: PgConnection, scan: Scan, run_id: str) -> int:
-    """Note that a scan has begun; until `save_scan` it counts as one that could not end."""
+    """Note that a scan of chart has begun; until `save_scan` it counts as one that could not end.
+
+    It takes the place of what `expect_scan` noted in the same run.
+    """
     unknown = Score(dict.fromkeys(Dimension), None, 0.0, False, Status.ERROR, ())
-    return save_scan(connection, scan, (), unknown, run_id)
+    with connection.transaction():
+        connection.execute(_FORGET_EXPECTED, (scan.table.name, run_id))
+        return save_scan(connection, scan, (), unknown, run_id)
+
+
+def expect_scan(connection: PgConnection, scan: Scan, run_id: str) -> None:
+    """Note that rows of chart have changed, and are yet to be scanned: that counts as `start_scan`.
+
+    A stream that was never scanned is left alone: nobody has asked for its checks yet.
+    """
+    row = connection.execute(
+        "select from pipeline.quality_score where table_name = %s and layer = 'chart' limit 1",
+        (scan.table.name,),
+    ).fetchone()
+    if row is not None:
+        start_scan(connection, scan, run_id)
 
 
 def load_scores(
@@ -130,6 +128,16 @@ where score.scan_id = sample.scan_id
     and score.layer = %s
     and score.first_day is not distinct from %s::date
     and score.last_day is not distinct from %s::date
+    and score.scan_id < %s
+"""
+
+_FORGET_EXPECTED = """
+delete from pipeline.quality_score as score
+where table_name = %s
+    and layer = 'chart'
+    and run_id = %s
+    and status = 'error'
+    and not exists (select from pipeline.quality_result where scan_id = score.scan_id)
 """
 
 _SAVE_RESULT = """
@@ -144,24 +152,44 @@ values (
 """
 
 
-def _save_score() -> sql.Composed:
-    names = [
-        "table_name",
-        "layer",
-        "first_day",
-        "last_day",
-        "run_id",
-        "status",
-        "overall",
-        "coverage",
-        "is_graded",
-        "not_checked",
-        *_DIMENSIONS,
-    ]
-    return sql.SQL("insert into pipeline.quality_score ({}) values ({}) returning scan_id").format(
-        sql.SQL(", ").join(map(sql.Identifier, names)),
-        sql.SQL(", ").join(map(sql.Placeholder, names)),
+def _save_score(connection: PgConnection, row: Mapping[str, Any], started: int | None) -> int:
+    """Write a row, in the place of one that `start_scan` wrote where there is one."""
+    names = sql.SQL(", ").join(map(sql.Identifier, row))
+    values = sql.SQL(", ").join(map(sql.Placeholder, row))
+    if started is not None:
+        query = sql.SQL(
+            """
+            update pipeline.quality_score
+            set ({names}) = ({values}), scanned_at = now()
+            where scan_id = {scan_id}
+            returning scan_id
+            """
+        ).format(names=names, values=values, scan_id=sql.Literal(started))
+        if updated := connection.execute(query, row).fetchone():
+            return int(updated[0])
+    query = sql.SQL("insert into pipeline.quality_score ({}) values ({}) returning scan_id").format(
+        names, values
     )
+    inserted = connection.execute(query, row).fetchone()
+    assert inserted is not None
+    return int(inserted[0])
+
+
+def _score_row(scan: Scan, score: Score, run_id: str, layer: str) -> dict[str, Any]:
+    first, last = scan.days or (None, None)
+    return {
+        "table_name": scan.table.name,
+        "layer": layer,
+        "first_day": first,
+        "last_day": last,
+        "run_id": run_id,
+        "status": score.status.value,
+        "overall": score.overall,
+        "coverage": score.coverage,
+        "is_graded": score.is_graded,
+        "not_checked": list(score.not_checked),
+        **{name.value: found for name, found in score.dimensions.items()},
+    }
 
 
 def _result_row(scan_id: int, outcome: Outcome) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from atlas_dagster_tests.assets.quality_support import (
     person,
     run,
     run_checks,
+    run_without_checks,
     steps,
     told,
     verdicts,
@@ -27,6 +28,7 @@ from atlas_dagster_tests.integration.project import Project, ScriptedConnector, 
 pytestmark = pytest.mark.slow
 
 BAD: dict[str, Any] = {"email": "nobody"}
+TO_CHART = ("airbyte", "explore", "pii", "chart")
 OVERRIDE = {OVERRIDE_TAG.replace("/", "__"): "the test of the shop"}
 
 
@@ -182,3 +184,37 @@ def test_what_was_never_checked_is_not_held_back(
     project.rows("delete from pipeline.quality_score returning 1")
     assert run(instance, "shop_layers", day(), NAVIGATE).success
     assert segments(project) == [2]
+
+
+def test_rows_that_came_in_and_were_not_checked_are_held_back_until_they_are(
+    instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
+) -> None:
+    shop.say(person(1), state("people", 1))
+    assert run(instance).success
+    shop.say(person(2), state("people", 2))
+    assert run_without_checks(instance, *TO_CHART).success
+    result = run(instance, "shop_layers", day(), NAVIGATE)
+    assert failure(result).startswith(
+        f"shop/people: quality_gate holds back {day()} (not checked to the end). "
+    )
+    assert segments(project) == [1]
+    assert run(instance, "shop_layers", day()).success
+    assert run(instance, "shop_layers", day(), NAVIGATE).success
+    assert segments(project) == [1, 2]
+
+
+def test_a_chart_that_nothing_came_into_needs_no_other_checks(
+    instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
+) -> None:
+    shop.say(person(1), state("people", 1))
+    assert run(instance).success
+    assert run_without_checks(instance, "chart", "navigate").success
+
+
+def test_layers_that_are_built_without_any_checks_ever_have_no_gate(
+    instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
+) -> None:
+    for number in (1, 2):
+        shop.say(person(number, **BAD), state("people", number))
+        assert run_without_checks(instance, *TO_CHART, "navigate").success
+    assert segments(project) == [1, 2]

@@ -12,7 +12,7 @@ from atlas_dagster.quality.gate import await_scans, held_days, scanning
 from atlas_dagster.quality.queries import Scan
 from atlas_dagster.quality.score import score
 from atlas_dagster.quality.spec import MissingParameters, Outcome, Rule, Status
-from atlas_dagster.quality.store import save_scan, start_scan
+from atlas_dagster.quality.store import expect_scan, save_scan, start_scan
 from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster_tests.quality.support import CHART, charted, check, days
 
@@ -29,6 +29,12 @@ def scanned(connection: PgConnection, status: Status, *of: int, layer: str = "ch
     found = [Outcome(MISSING, status)]
     scan = Scan(CHART, days(*of) if of else None)
     save_scan(connection, scan, found, score(found), "run", layer)
+
+
+def end_scan(connection: PgConnection, status: Status, started: int, run_id: str) -> None:
+    """The end of a scan of the third day."""
+    found = [Outcome(MISSING, status)]
+    save_scan(connection, Scan(CHART, days(3)), found, score(found), run_id, started=started)
 
 
 def held(connection: PgConnection, first: int = 1, last: int = 31) -> list[int]:
@@ -89,9 +95,52 @@ def test_a_scan_that_was_killed_holds_its_days_back_until_one_ends(stream: PgCon
     started = start_scan(stream, Scan(CHART, days(3)), "run")
     (day,) = held_days(stream, CHART.name, days(1, 5))
     assert (day.day, day.checks) == (date(2024, 1, 3), ())
-    found = [Outcome(MISSING, Status.PASS)]
-    save_scan(stream, Scan(CHART, days(3)), found, score(found), "run", started=started)
+    end_scan(stream, Status.PASS, started, "run")
     assert held(stream) == []
+
+
+def test_rows_that_are_expected_to_be_scanned_hold_their_days_back_until_a_later_scan_ends(
+    stream: PgConnection,
+) -> None:
+    scanned(stream, Status.PASS, 1)
+    earlier = start_scan(stream, Scan(CHART, days(3)), "earlier")
+    expect_scan(stream, Scan(CHART, days(3)), "run")
+    end_scan(stream, Status.PASS, earlier, "earlier")
+    assert held(stream) == [3]
+    started = start_scan(stream, Scan(CHART, days(3)), "run")
+    assert held(stream) == [3]
+    end_scan(stream, Status.PASS, started, "run")
+    assert held(stream) == []
+
+
+def test_the_scan_of_a_run_takes_the_place_of_the_one_that_was_expected(
+    stream: PgConnection,
+) -> None:
+    scanned(stream, Status.PASS, 1)
+    for _ in range(2):
+        expect_scan(stream, Scan(CHART, days(3)), "a run, its chart tried twice")
+    start_scan(stream, Scan(CHART, days(3)), "a run, its chart tried twice")
+    rows = stream.execute("select count(*) from pipeline.quality_score").fetchone()
+    assert rows == (2,)
+
+
+def test_a_stream_that_was_never_scanned_expects_no_scan(stream: PgConnection) -> None:
+    expect_scan(stream, Scan(CHART, days(3)), "run")
+    assert held(stream) == []
+
+
+def test_of_scans_at_once_that_counts_which_began_last(stream: PgConnection) -> None:
+    """It has seen what came in until then; the other one may not have."""
+    first = start_scan(stream, Scan(CHART, days(3)), "first")
+    second = start_scan(stream, Scan(CHART, days(3)), "second")
+    end_scan(stream, Status.PASS, first, "first")
+    assert held(stream) == [3], "the second goes on"
+    end_scan(stream, Status.FAIL, second, "second")
+    third = start_scan(stream, Scan(CHART, days(3)), "third")
+    fourth = start_scan(stream, Scan(CHART, days(3)), "fourth")
+    end_scan(stream, Status.FAIL, fourth, "fourth")
+    end_scan(stream, Status.PASS, third, "third")
+    assert held(stream) == [3], "the fourth began last, and failed"
 
 
 def test_a_scan_that_goes_on_is_waited_for(stream: PgConnection, warehouse_url: str) -> None:
