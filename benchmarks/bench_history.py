@@ -47,7 +47,7 @@ from _peers import Peer, PeerError, Run, install_dbt, install_dlt, require_versi
 from _users import STREAM
 from psycopg import sql
 
-from atlas_dagster.layers.navigate_sql import BOOKKEEPING
+from atlas_dagster.layers.navigate_changes_sql import BOOKKEEPING
 from atlas_dagster.warehouse import PgConnection, identifier
 
 FLAT_TARGET = 1.3

@@ -298,7 +298,8 @@ def compare(connection: PgConnection, server: Server, rows: int, rounds: int) ->
     for parallel, kind in ((None, "parallel plans"), (0, "serial plans")):
         if parallel is not None:
             connection.execute("set max_parallel_workers_per_gather = 0")
-        by_hand(connection, BIG), by_atlas(connection, BIG)
+        by_hand(connection, BIG)
+        by_atlas(connection, BIG)
         costs: list[tuple[Cost, Cost]] = []
         for number in range(rounds):
             tell(f"{kind}, round {number + 1}")
