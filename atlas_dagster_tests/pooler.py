@@ -75,7 +75,7 @@ client_login_timeout = 10
     )
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(url: str, process: subprocess.Popen[Any], log: Path) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not _answers(url):
         if process.poll() is not None or time.monotonic() > deadline:

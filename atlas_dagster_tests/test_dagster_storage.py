@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dagster as dg
@@ -34,7 +35,7 @@ def instance(
 
 
 @dg.asset
-def something() -> dg.MaterializeResult[None]:
+def something() -> dg.MaterializeResult[Any]:
     return dg.MaterializeResult(metadata={"rows": 7})
 
 
@@ -84,6 +85,7 @@ def test_the_instance_keeps_to_itself_and_to_its_limits(
     assert not instance.telemetry_enabled
     assert instance.run_monitoring_enabled
     pools = instance.get_concurrency_config().pool_config
+    assert pools.pool_granularity
     assert (pools.default_pool_limit, str(pools.pool_granularity.value)) == (1, "run")
     assert Path(instance.storage_directory()).is_relative_to(tmp_path / "data" / "dagster")
 

@@ -49,7 +49,7 @@ def kill_server(data_dir: Path) -> psutil.Process:
 
 def one(url: str, query: str) -> object:
     with psycopg.connect(url) as connection:
-        row = connection.execute(query).fetchone()  # pyright: ignore[reportArgumentType]
+        row = connection.execute(query.encode()).fetchone()
     assert row is not None
     return row[0]
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from psycopg import sql
 from psycopg.rows import dict_row
+from typing_extensions import LiteralString
 
 from atlas_dagster.assets import run_ends
 from atlas_dagster.cli_pii import pii
@@ -87,12 +88,13 @@ class World:
 
     def ask(self, statement: str | sql.Composed, *parameters: Any) -> list[dict[str, Any]]:
         with (
-            psycopg.connect(self.project.warehouse_url, row_factory=dict_row) as client,
+            psycopg.connect(self.project.warehouse_url) as client,
+            client.cursor(row_factory=dict_row) as cursor,
         ):
             query = statement.encode() if isinstance(statement, str) else statement
-            return client.execute(query, parameters or None).fetchall()
+            return cursor.execute(query, parameters or None).fetchall()
 
-    def read(self, schema: str, relation: str, call: str = "") -> list[dict[str, Any]]:
+    def read(self, schema: str, relation: str, call: LiteralString = "") -> list[dict[str, Any]]:
         return self.ask(
             sql.SQL("select * from {}{}").format(sql.Identifier(schema, relation), sql.SQL(call))
         )

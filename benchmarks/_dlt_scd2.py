@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 
-import connectorx
-import dlt
-from dlt.sources.helpers.transform import add_row_hash_to_table
+import connectorx  # pyright: ignore[reportMissingImports]
+import dlt  # pyright: ignore[reportMissingImports]
+from dlt.sources.helpers.transform import (  # pyright: ignore[reportMissingImports]
+    add_row_hash_to_table,
+)
 
 SCD2 = {
     "disposition": "merge",
@@ -29,7 +31,9 @@ def main() -> None:
     pipeline = dlt.pipeline(
         "users", pipelines_dir=state, destination=dlt.destinations.postgres(url), dataset_name="dlt"
     )
-    pipeline.run(users().add_map(add_row_hash_to_table("row_hash")), loader_file_format="csv")
+    hashed = add_row_hash_to_table("row_hash")
+    rows = users().add_map(hashed)  # pyright: ignore[reportAttributeAccessIssue]
+    pipeline.run(rows, loader_file_format="csv")
     step = next(step for step in pipeline.last_trace.steps if step.step == "load")
     print((step.finished_at - step.started_at).total_seconds())
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from _project import save_synced_catalog
 from psycopg import sql
+from typing_extensions import LiteralString
 
 from atlas_dagster.airbyte import landing_sql
 from atlas_dagster.catalog import Stream
@@ -16,7 +17,7 @@ from atlas_dagster.warehouse import PgConnection, identifier
 
 RECORDS = 100
 
-VALUES: Mapping[ColumnType, str] = {
+VALUES: Mapping[ColumnType, LiteralString] = {
     ColumnType.TEXT: "'text ' || i",
     ColumnType.BIGINT: "i",
     ColumnType.NUMERIC: "i * 1.5",

@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from _users import TYPES
+from psycopg import sql
 
 from atlas_dagster.catalog import Table
 from atlas_dagster.warehouse import PgConnection, identifier
@@ -140,8 +141,8 @@ def install_dbt(directory: Path, url: str) -> list[Peer]:
 
 def require_versions(connection: PgConnection, peer: Peer, versions: int) -> None:
     """Raise PeerError where a peer's table does not hold so many versions of users."""
-    table = identifier(peer.table).as_string(connection)
-    row = connection.execute(f"select count(*) from {table}").fetchone()  # type: ignore[arg-type]
+    query = sql.SQL("select count(*) from {}").format(identifier(peer.table))
+    row = connection.execute(query).fetchone()
     if row != (versions,):
         raise PeerError(f"{peer.name}: {peer.table} holds {row} rows, not {versions}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from psycopg import sql
@@ -105,7 +105,7 @@ class Maker:
         """Twelve columns of text without anything that Presidio could find."""
         return {f"column_{letter}": self._sentence() for letter in "abcdefghijkl"}
 
-    def _one_of(self, several: list[str]) -> str:
+    def _one_of(self, several: Sequence[str]) -> str:
         return self._random.choice(several)
 
     def _name(self) -> str:

@@ -10,6 +10,9 @@ import warnings
 from itertools import pairwise
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import serialize_value
 
@@ -62,7 +65,7 @@ def checks(connection: str, stream: str, count: int) -> dg.AssetChecksDefinition
     return run
 
 
-def jobs(connection: str) -> list[object]:
+def jobs(connection: str) -> list[UnresolvedAssetJobDefinition]:
     layers = dg.AssetSelection.key_prefixes(*([name, connection] for name in LAYERS))
     return [
         dg.define_asset_job(connection, dg.AssetSelection.groups(connection)),
@@ -93,7 +96,7 @@ def define(streams: int, each: int, count: int) -> dg.Definitions:
             for connection, names in connections.items()
             for stream in names
         ],
-        jobs=[job for connection in connections for job in jobs(connection)],  # pyright: ignore
+        jobs=[job for connection in connections for job in jobs(connection)],
         resources={"warehouse": Warehouse()},
     )
 

@@ -33,13 +33,14 @@ from _measure import (
     throwaway_server,
 )
 from _pii_tables import Maker, Record, fill, stream_of
+from psycopg import sql
 
 from atlas_dagster.pii.context import context_of
 from atlas_dagster.pii.findings import FieldFindings
 from atlas_dagster.pii.recognizers import Analyzer, load_analyzer
 from atlas_dagster.pii.scan import Scanner
 from atlas_dagster.pii.source import stream_values
-from atlas_dagster.warehouse import PgConnection, connect
+from atlas_dagster.warehouse import PgConnection, connect, identifier
 
 TARGETS = {"users": 50.0, "mixed": 50.0, "hard": 10.0}
 READ_TARGET = 3.0
@@ -128,8 +129,10 @@ def _seconds(cost: Cost) -> Seconds:
 
 def _read(connection: PgConnection, kind: str) -> int:
     """Reading all records, as fast as they come, and doing nothing with them."""
-    query = f'copy (select data from explore."{stream_of(kind).table_name}") to stdout'
-    with connection.cursor().copy(query) as copy:  # type: ignore[arg-type]
+    query = sql.SQL("copy (select data from {}) to stdout").format(
+        identifier(stream_of(kind).explore)
+    )
+    with connection.cursor().copy(query) as copy:
         return sum(len(row) for row in copy)
 
 

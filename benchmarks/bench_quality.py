@@ -190,8 +190,8 @@ def make_checks() -> list[Check]:
             name, rule, Dimension.VALIDITY, columns, "", "", limit, given or NoParameters()
         )
 
-    def invalid(column: str, **given: object) -> Check:
-        return one(Rule.INVALID, column, given=ValueLimits(**given))  # type: ignore[arg-type]
+    def invalid(column: str, **given: Any) -> Check:
+        return one(Rule.INVALID, column, given=ValueLimits(**given))
 
     expected = tuple(ExpectedColumn(name, kind) for name, kind in COLUMNS.items())
     return [
@@ -255,9 +255,7 @@ def fill(connection: PgConnection, rows: int) -> None:
         name = sql.Identifier(table.schema, table.name)
         connection.execute(sql.SQL(FILL).format(chart=name), {"rows": count})
         for columns in ("_atlas_partition", "_atlas_natural_key, _atlas_instant"):
-            connection.execute(
-                sql.SQL("create index on {} ({})").format(name, sql.SQL(columns))  # type: ignore[arg-type]
-            )
+            connection.execute(sql.SQL("create index on {} ({})").format(name, sql.SQL(columns)))
         connection.execute(sql.SQL("vacuum analyze {}").format(name))
     connection.execute("create table chart.crm__countries (code varchar)")
     connection.execute("insert into chart.crm__countries values ('FR'), ('DE'), ('US')")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from atlas_dagster.airbyte.http import AirbyteHttp
 from atlas_dagster.airbyte.server import AirbyteApi
 from atlas_dagster.http_retries import DEFAULT_RETRIES, Retries
@@ -9,26 +12,26 @@ from atlas_dagster.settings import AirbyteServer
 from atlas_dagster_tests.airbyte_server.double import AirbyteDouble
 
 
-def server_settings(double: AirbyteDouble, **changes: object) -> AirbyteServer:
+def server_settings(double: AirbyteDouble, **changes: Any) -> AirbyteServer:
     """The settings of someone who knows the test server's credentials."""
     name, secret = double.credentials or (None, None)
-    known: dict[str, object] = {
-        "rest_url": double.rest_url,
-        "configuration_url": double.configuration_url,
-        "workspace_id": double.ledger.workspace_id,
-        "name": name,
-        "secret": secret,
-        "uses_tokens": not double.basic,
-        "poll_seconds": 0.0,
-    }
-    return AirbyteServer(**{**known, **changes})  # type: ignore[arg-type]
+    known = AirbyteServer(
+        rest_url=double.rest_url,
+        configuration_url=double.configuration_url,
+        workspace_id=double.ledger.workspace_id,
+        name=name,
+        secret=secret,
+        uses_tokens=not double.basic,
+        poll_seconds=0.0,
+    )
+    return replace(known, **changes)
 
 
 def open_http(
     double: AirbyteDouble,
     retries: Retries = DEFAULT_RETRIES,
     waits: list[float] | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> AirbyteHttp:
     """A client whose waits are noted instead of waited."""
     noted = [] if waits is None else waits
@@ -36,7 +39,7 @@ def open_http(
 
 
 def open_api(
-    double: AirbyteDouble, retries: Retries = DEFAULT_RETRIES, **changes: object
+    double: AirbyteDouble, retries: Retries = DEFAULT_RETRIES, **changes: Any
 ) -> AirbyteApi:
     return AirbyteApi(open_http(double, retries, **changes))
 

@@ -42,7 +42,7 @@ def changes(source: Source) -> list[object]:
 
 
 def ledger(source: Source) -> list[tuple[str, str | None]]:
-    return source.rows("select status, failure from pipeline.sync order by job_id")  # type: ignore[return-value]
+    return source.rows("select status, failure from pipeline.sync order by job_id")
 
 
 def test_a_connector_that_exits_1_fails_the_job_with_its_own_sentence(source: Source) -> None:

@@ -25,9 +25,7 @@ connections:
 
 
 @pytest.fixture
-def shop(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[AtlasAirbyteWorkspace]:
+def shop(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AtlasAirbyteWorkspace:
     """A workspace whose one connection runs the scripted source, as `config/` describes it."""
     source.catalog(
         table("users", {"id": {"type": "integer"}}, cursor="id"),

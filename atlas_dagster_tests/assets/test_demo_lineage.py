@@ -32,10 +32,10 @@ def test_its_own_runs_are_in_a_file_and_no_others(
     for tags in ({"atlas/demo": "d-1"}, {}):
         job = build_code_location().resolve_job_def("shop_sync")
         assert job.execute_in_process(instance=instance, tags=tags).success
+    file = project.root / ".atlas" / "openlineage.jsonl"
     for _ in range(2):  # as where the demo is run again
-        written = write_demo_lineage(load_settings(), instance, "d-1")
-        assert written == (project.root / ".atlas" / "openlineage.jsonl", 4)
-        events = [json.loads(text) for text in written[0].read_text().splitlines()]
+        assert write_demo_lineage(load_settings(), instance, "d-1") == (file, 4)
+        events = [json.loads(text) for text in file.read_text().splitlines()]
         assert list(map(line, events)) == [
             "START shop_sync",
             "START shop.users.sync",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -236,7 +237,7 @@ def test_a_tick_that_runs_out_of_time_goes_on_where_it_stopped(
 
 def test_runs_of_other_peoples_assets_are_none_of_its_business(sensor: Sensor) -> None:
     @dg.asset(key=["a", "b", "c"])
-    def theirs() -> dg.MaterializeResult[None]:
+    def theirs() -> dg.MaterializeResult[Any]:
         return dg.MaterializeResult(metadata={"atlas/touched_days": "nonsense"})
 
     assert dg.materialize([theirs], instance=sensor.instance).success

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -37,7 +37,7 @@ def run(
     job: str,
     partition: str | None = None,
     assets: Sequence[dg.AssetKey] | None = None,
-    **tags: str,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     return (
         build_code_location()
@@ -59,7 +59,7 @@ def run_range(
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
     }
-    return run(instance, job, **bounds)
+    return run(instance, job, tags=bounds)
 
 
 def metadata(result: dg.ExecuteInProcessResult, *key: str) -> dict[str, Any]:
@@ -264,7 +264,9 @@ def test_a_lost_connection_is_tried_again_and_a_mistake_is_not(
 ) -> None:
     shop.say(user(1, "Anna", day()))
     run(instance, "shop_sync")
-    errors = [psycopg.OperationalError("server closed the connection unexpectedly")]
+    errors: list[psycopg.Error] = [
+        psycopg.OperationalError("server closed the connection unexpectedly")
+    ]
     original = explore.load_explore
 
     def load(*arguments: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -11,6 +12,7 @@ from atlas_dagster.assets.asset_work import Part, Place
 from atlas_dagster.assets.lineage import chart_metadata, explore_metadata, without_origins
 from atlas_dagster.assets.openlineage_datasets import (
     KnownStream,
+    Streams,
     Surroundings,
     read_by,
     table_of,
@@ -29,7 +31,7 @@ LAYERS = Place(STREAM.connection, STREAM.slug, Part.LAYERS)
 
 def around(stream: Stream = STREAM, destination: str | None = None) -> Surroundings:
     known = KnownStream(stream, "airbyte://source-x", destination)
-    streams = {(stream.connection, stream.slug): known}
+    streams: Streams = {(stream.connection, stream.slug): known}
     return Surroundings("atlas", "postgres://db:5432", "dwh", ENGINE, streams)
 
 
@@ -90,7 +92,7 @@ def test_origins_are_told_once(description: str | None, left: str | None) -> Non
     assert without_origins(description) == left
 
 
-def _normalized(metadata: dict[str, object]) -> dict[str, dg.MetadataValue[object]]:
+def _normalized(metadata: dict[str, Any]) -> dict[str, dg.MetadataValue[Any]]:
     """Metadata as a materialization has it."""
     event = dg.AssetMaterialization("a", metadata=metadata)
     return dict(event.metadata)

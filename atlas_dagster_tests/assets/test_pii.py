@@ -136,7 +136,9 @@ def test_the_policy_of_the_rules_is_what_the_layers_show(
             (hashed, {"phones": ["<redacted>"]})
         ]
     assert project.rows("select data->>'email' from explore.crm__people where data->>'id' = '7'")
-    assert check(result).description.startswith("profile.phones[] (PHONE_NUMBER)")
+    description = check(result).description
+    assert description is not None
+    assert description.startswith("profile.phones[] (PHONE_NUMBER)")
 
 
 def test_a_column_that_turns_out_personal_later_is_changed_in_all_of_history(

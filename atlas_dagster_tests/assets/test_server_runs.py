@@ -94,12 +94,14 @@ def test_17_a_sync_tells_what_it_did_to_each_stream(
         for event in result.get_asset_materialization_events()
         if event.asset_key
     }
-    columns = told["users"].pop("dagster/column_schema").columns
-    assert [(column.name, column.type) for column in columns] == [
+    schema = told["users"].pop("dagster/column_schema")
+    assert isinstance(schema, dg.TableSchema)
+    assert [(column.name, column.type) for column in schema.columns] == [
         ("id", "bigint"),
         ("name", "varchar"),
     ]
     page = told["users"].pop("atlas/sync")
+    assert isinstance(page, str)
     assert page.startswith("**Job 1000** succeeded in 90.0 s: 6 records of 2 streams.")
     assert f"| `orders` | 2 | 20 | {day()} | complete |" in page
     assert told["users"] == {

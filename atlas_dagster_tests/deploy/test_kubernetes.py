@@ -142,6 +142,13 @@ def in_a_pod(
     return tmp_path
 
 
+def sanitized(job: V1Job) -> Json:
+    """A job as it is sent to Kubernetes."""
+    sent = ApiClient().sanitize_for_serialization(job)
+    assert isinstance(sent, dict)
+    return sent
+
+
 def test_a_run_becomes_a_job_of_the_image_with_secrets_and_volume(in_a_pod: Path) -> None:
     batch = Batch()
     with dg.DagsterInstance.from_config(str(in_a_pod)) as instance:
@@ -150,7 +157,7 @@ def test_a_run_becomes_a_job_of_the_image_with_secrets_and_volume(in_a_pod: Path
         launcher._api_client.batch_api = batch
         launcher.launch_run(LaunchRunContext(create_run(instance), None))
     [job] = batch.jobs
-    sent = ApiClient().sanitize_for_serialization(job)
+    sent = sanitized(job)
     assert sent["spec"]["ttlSecondsAfterFinished"] == 86400
     pod = sent["spec"]["template"]["spec"]
     assert pod["securityContext"] == {"runAsNonRoot": True, "runAsUser": 10001, "fsGroup": 10001}

@@ -93,7 +93,8 @@ def _answer(request: socket.socket) -> None:
     started = os.fork()
     if started == 0:
         request.close()
-        _become(*json.loads(asked), streams)
+        name, arguments, cwd, environment = json.loads(asked)
+        _become(name, arguments, cwd, environment, streams)
     request.sendall(f"{started}\n".encode())
     _, status = os.waitpid(started, 0)
     request.sendall(f"{os.waitstatus_to_exitcode(status) & 0xFF}\n".encode())

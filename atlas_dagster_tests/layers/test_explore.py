@@ -7,6 +7,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 from psycopg import sql
+from typing_extensions import LiteralString
 
 from atlas_dagster.catalog import Table
 from atlas_dagster.errors import WarehouseError
@@ -29,7 +30,7 @@ STREAM = make_stream({"id": {"type": "integer"}, "name": {"type": "string"}})
 LANDING = identifier(STREAM.landing)
 
 
-def version(raw_id: str, day: int = 1, **data: object) -> Version:
+def version(raw_id: str, day: int = 1, /, **data: object) -> Version:
     return Version(raw_id, at(day), {"id": 1, "name": "Ann", **data})
 
 
@@ -69,11 +70,11 @@ def test_a_day_ends_at_midnight_utc_whatever_zone_the_session_is_in(
 
 def test_late_rows_of_an_old_day_are_taken(warehouse: PgConnection) -> None:
     create_landing(warehouse, STREAM)
-    land(warehouse, STREAM, [version("a", day=20)])
+    land(warehouse, STREAM, [version("a", 20)])
     load(warehouse, STREAM)
     for number in range(30):  # other work goes on meanwhile
         warehouse.execute("select pg_current_xact_id()")
-        land(warehouse, STREAM, [version(f"b{number:02}", day=1)])
+        land(warehouse, STREAM, [version(f"b{number:02}", 1)])
         assert load(warehouse, STREAM).days == {at(1).date(): 1}
     assert len(explored(warehouse)) == 31
 
@@ -163,13 +164,13 @@ def test_rows_of_a_transaction_that_was_open_during_a_load_are_taken_by_the_next
 
 @pytest.mark.parametrize("upkeep", ["vacuum (freeze)", "vacuum (full, freeze)"])
 def test_rows_that_vacuum_froze_before_the_load_are_taken(
-    warehouse: PgConnection, upkeep: str
+    warehouse: PgConnection, upkeep: LiteralString
 ) -> None:
     create_landing(warehouse, STREAM)
     land(warehouse, STREAM, [version("a")])
     load(warehouse, STREAM)
     land(warehouse, STREAM, [version("b")])
-    warehouse.execute(sql.SQL(upkeep + " {}").format(LANDING))  # pyright: ignore
+    warehouse.execute(sql.SQL(upkeep + " {}").format(LANDING))
     load(warehouse, STREAM)
     assert explored(warehouse) == ["a", "b"]
 
@@ -240,6 +241,6 @@ def test_the_database_refuses_a_second_row_of_a_raw_id_and_a_wrong_day(
     insert_explore(warehouse, STREAM, [version("a")])
     table = identifier(Table("explore", STREAM.table_name))
     with pytest.raises(psycopg.errors.UniqueViolation):
-        insert_explore(warehouse, STREAM, [version("a", day=2)])
+        insert_explore(warehouse, STREAM, [version("a", 2)])
     with pytest.raises(psycopg.errors.CheckViolation):
         warehouse.execute(sql.SQL("update {} set _atlas_partition = '2024-01-02'").format(table))

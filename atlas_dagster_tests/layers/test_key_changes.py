@@ -77,6 +77,6 @@ def test_a_key_that_was_deleted_and_is_back_is_new(built: PgConnection) -> None:
 
 
 def test_a_history_that_is_built_anew_is_compared_with_nothing(built: PgConnection) -> None:
-    rules = StreamRules(ignore=("name",))
+    rules = StreamRules(ignore=frozenset({"name"}))
     chart(built, STREAM, rules)
     assert navigate(built, STREAM, rules).keys is None

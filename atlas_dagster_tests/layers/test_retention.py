@@ -62,9 +62,10 @@ def raw_ids(connection: PgConnection, layer: str = "explore") -> list[str]:
 
 
 def kept_count(connection: PgConnection) -> int:
-    row = connection.execute("select rows from pipeline.layer_table where layer = 'explore'")
-    (count,) = row.fetchone() or ()
-    return count
+    query = "select rows from pipeline.layer_table where layer = 'explore'"
+    row = connection.execute(query).fetchone()
+    assert row
+    return row[0]
 
 
 def test_versions_of_the_days_before_are_dropped_and_counted(built: PgConnection) -> None:

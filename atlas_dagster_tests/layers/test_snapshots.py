@@ -72,10 +72,10 @@ def sync(
 
 
 def build(connection: PgConnection, day: int, rules: StreamRules | None = None) -> int:
-    chosen = (DAY.replace(day=day).date(),) * 2
+    chosen = DAY.replace(day=day).date()
     load(connection, STREAM)
-    chart(connection, STREAM, rules or StreamRules(), chosen)
-    return navigate(connection, STREAM, rules or StreamRules(), chosen).refused
+    chart(connection, STREAM, rules or StreamRules(), (chosen, chosen))
+    return navigate(connection, STREAM, rules or StreamRules(), (chosen, chosen)).refused
 
 
 def lines(connection: PgConnection) -> list[Line]:

@@ -37,7 +37,7 @@ def explore(warehouse: PgConnection) -> None:
     start_layers(warehouse, make_stream({"id": INTEGER}))
 
 
-def declare(connection: PgConnection, run_id: str = "run", **properties: Any) -> Stream:
+def declare(connection: PgConnection, run_id: str = "run", /, **properties: Any) -> Stream:
     """The source has these columns from now on, beside its key."""
     return register_columns(connection, make_stream({"id": INTEGER, **properties}), run_id)
 

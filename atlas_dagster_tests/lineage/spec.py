@@ -47,7 +47,7 @@ def _errors(document: Json, file: str, definition: str) -> Iterator[str]:
 @cache
 def _validator(file: str, definition: str) -> Draft202012Validator:
     schema = {"$ref": f"https://openlineage.io/spec/{file}#/$defs/{definition}"}
-    registry: Registry[Any] = Registry(retrieve=_retrieve)  # pyright: ignore[reportCallIssue]
+    registry: Registry[Any] = Registry(retrieve=_retrieve)
     checker = Draft202012Validator.FORMAT_CHECKER
     return Draft202012Validator(schema, registry=registry, format_checker=checker)
 

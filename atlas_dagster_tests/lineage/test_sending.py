@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from openlineage.client import OpenLineageClient
@@ -28,8 +29,8 @@ def client(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenLi
     client.close()
 
 
-def sender(client: OpenLineageClient, **more: object) -> Sender:
-    return Sender(client, time.monotonic() + 60, **more)  # pyright: ignore[reportArgumentType]
+def sender(client: OpenLineageClient, **more: Any) -> Sender:
+    return Sender(client, time.monotonic() + 60, **more)
 
 
 def test_events_arrive_in_their_order(backend: Backend, client: OpenLineageClient) -> None:

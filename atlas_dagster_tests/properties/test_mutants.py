@@ -60,7 +60,7 @@ class Mutated(psycopg.Connection[tuple[Any, ...]]):
         if self.old and self.old in text:
             self.hits += 1
             text = text.replace(self.old, self.new)
-        return super().execute(text, *arguments, **options)
+        return super().execute(text.encode(), *arguments, **options)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from atlas_dagster.http_retries import DEFAULT_RETRIES, Retries
 from atlas_dagster.qalita.client import QalitaApi
 from atlas_dagster.qalita.http import QalitaHttp
@@ -12,31 +15,29 @@ from atlas_dagster_tests.qalita_server.double import API_TOKEN, PASSWORD, USER, 
 SIGN_IN = {"token": None, "user": USER, "password": PASSWORD}
 
 
-def server_settings(double: QalitaDouble, **changes: object) -> QalitaServer:
+def server_settings(double: QalitaDouble, **changes: Any) -> QalitaServer:
     """The settings of someone who has an API token of the test's platform."""
-    known: dict[str, object] = {
-        "base_url": double.url,
-        "token": API_TOKEN,
-        "credentials": "QALITA_TOKEN" if "user" not in changes else "QALITA_USERNAME",
-        "url_name": "QALITA_URL",
-    }
-    return QalitaServer(**{**known, **changes})  # type: ignore[arg-type]
+    known = QalitaServer(
+        base_url=double.url,
+        token=API_TOKEN,
+        credentials="QALITA_TOKEN" if "user" not in changes else "QALITA_USERNAME",
+        url_name="QALITA_URL",
+    )
+    return replace(known, **changes)
 
 
 def open_http(
     double: QalitaDouble,
     retries: Retries = DEFAULT_RETRIES,
     waits: list[float] | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> QalitaHttp:
     """A client whose waits are noted instead of waited."""
     noted = [] if waits is None else waits
     return QalitaHttp(server_settings(double, **changes), retries, sleep=noted.append)
 
 
-def open_api(
-    double: QalitaDouble, retries: Retries = DEFAULT_RETRIES, **changes: object
-) -> QalitaApi:
+def open_api(double: QalitaDouble, retries: Retries = DEFAULT_RETRIES, **changes: Any) -> QalitaApi:
     return QalitaApi(open_http(double, retries, **changes))
 
 

@@ -83,7 +83,7 @@ def test_what_the_platform_does_after_we_gave_up_is_waited_for(
     write(warehouse, "event-1", "event-2")
     late = Late()
     qalita_server.misbehave(step, late)
-    hasty = {"request_seconds": 0.2, "upload_seconds": 0.2}
+    hasty: dict[str, Any] = {"request_seconds": 0.2, "upload_seconds": 0.2}
     send(warehouse, qalita_server, **hasty)
     assert states(warehouse) == {"event-1": "in_doubt", "event-2": "open"}
     assert due(warehouse)["event-1"] > 3000

@@ -35,7 +35,7 @@ from atlas_dagster_tests.qalita.publishing import (
 from atlas_dagster_tests.qalita.support import SIGN_IN, add_target, open_api
 from atlas_dagster_tests.qalita_server.double import QalitaDouble
 from atlas_dagster_tests.qalita_server.routes import Generation
-from atlas_dagster_tests.qalita_server.wire import BUSY, Hang, Lose
+from atlas_dagster_tests.qalita_server.wire import BUSY, Hang, Lose, Trouble
 
 SENT = [
     "GET /api/v2/sources/1",
@@ -226,12 +226,12 @@ class TestWaiting:
 
     @pytest.mark.parametrize("trouble", [BUSY, detail(429, "no"), Lose(), Lose(after=False)])
     def test_what_comes_later_for_the_same_source_waits_too(
-        self, warehouse: PgConnection, qalita_server: QalitaDouble, trouble: object
+        self, warehouse: PgConnection, qalita_server: QalitaDouble, trouble: Trouble
     ) -> None:
         write(warehouse, "event-1")
         write(warehouse, "event-2", subject=OTHER)
         write(warehouse, "event-3")
-        qalita_server.misbehave("metrics/upload", trouble)  # type: ignore[arg-type]
+        qalita_server.misbehave("metrics/upload", trouble)
         for _ in range(2):
             send(warehouse, qalita_server, mapping(1, crm=2))
         assert set(published(qalita_server)) <= {"event-1", "event-2"}

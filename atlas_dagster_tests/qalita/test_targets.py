@@ -19,8 +19,16 @@ from atlas_dagster_tests.qalita_server.wire import LOGIN_PAGE, Lose
 SUBJECT = Subject("id-1", "shop", "Shop", "orders", "Orders")
 
 
-def targets(double: QalitaDouble, *ids: int | None) -> Targets:
-    route = Route("config/qalita.json:2: default", *ids)  # type: ignore[arg-type]
+def targets(
+    double: QalitaDouble,
+    source_id: int | None,
+    source_version_id: int | None,
+    pack_id: int,
+    pack_version_id: int | None,
+) -> Targets:
+    route = Route(
+        "config/qalita.json:2: default", source_id, source_version_id, pack_id, pack_version_id
+    )
     return Targets(open_api(double), QalitaMapping("config/qalita.json", default=route))
 
 
@@ -58,7 +66,7 @@ def test_versions_that_the_file_names_are_used(qalita_server: QalitaDouble) -> N
     ],
 )
 def test_an_id_that_does_not_resolve_is_named_by_file_and_key(
-    qalita_server: QalitaDouble, ids: tuple[int | None, ...], said: str
+    qalita_server: QalitaDouble, ids: tuple[int, int | None, int, int | None], said: str
 ) -> None:
     qalita_server.become(Generation.VERSIONED)
     add_target(qalita_server)

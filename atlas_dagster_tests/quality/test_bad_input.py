@@ -177,8 +177,12 @@ def test_a_connection_that_is_gone_is_an_error_of_every_check(warehouse_url: str
 
 def test_soda_says_nothing_in_the_logs_of_others(three_rows: PgConnection) -> None:
     heard: list[logging.LogRecord] = []
+
+    def hear(record: logging.LogRecord) -> None:
+        heard.append(record)
+
     listener = logging.Handler()
-    listener.emit = heard.append  # type: ignore[method-assign]
+    listener.emit = hear
     logging.root.addHandler(listener)
     try:
         found = outcome(three_rows, metric("max(email::int)"))

@@ -23,6 +23,7 @@ from atlas_dagster.quality.spec import (
     MissingParameters,
     Operator,
     RecordCountParameters,
+    ReferenceParameters,
     RowCountParameters,
     Rule,
     SchemaParameters,
@@ -205,7 +206,7 @@ class TestInvalid:
             ({**STRING, "enum": ["NO", None]}, ValueLimits(values=("NO",))),
             (
                 {**STRING, "minLength": 2, "maxLength": 3},
-                ValueLimits(None, None, *[None] * 4, 2, 3),
+                ValueLimits(min_length=2, max_length=3),
             ),
             (
                 {**INTEGER, "minimum": 0, "enum": [1, 2]},
@@ -382,16 +383,14 @@ class TestReferences:
         (check,) = [check for check in checks.values() if check.rule is Rule.REFERENCE]
         assert check.columns == (column,)
         assert check.threshold == WARNS
-        assert (check.parameters.table, check.parameters.column) == (  # type: ignore[union-attr]
-            Table("chart", target.table_name),
-            "id",
-        )
+        assert check.parameters == ReferenceParameters(Table("chart", target.table_name), "id")
 
     def test_two_siblings_of_one_name_are_told_apart_by_the_namespace(self) -> None:
         orders = stream(ORDERS, name="orders", namespace="eu")
         users = [stream({"id": INTEGER}, namespace=namespace) for namespace in ("us", "eu")]
         check = derived(orders, *users)["reference__user_id"]
-        assert check.parameters.table.name == "crm__eu_users"  # type: ignore[union-attr]
+        assert isinstance(check.parameters, ReferenceParameters)
+        assert check.parameters.table.name == "crm__eu_users"
 
     @pytest.mark.parametrize(
         "siblings",

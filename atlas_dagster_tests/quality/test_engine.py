@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from atlas_dagster.catalog import Table
 from atlas_dagster.json_limits import ValueLimits
@@ -30,7 +31,7 @@ from atlas_dagster.quality.spec import (
     TextDamageParameters,
     Unit,
 )
-from atlas_dagster.warehouse import PgConnection, connect
+from atlas_dagster.warehouse import PgConnection, connect, identifier
 from atlas_dagster_tests.layers.support import at, navigate
 from atlas_dagster_tests.properties.oracle import Version
 from atlas_dagster_tests.quality.support import (
@@ -201,10 +202,14 @@ def test_the_schema_says_what_is_missing_and_what_has_another_type(warehouse: Pg
 def test_an_age_is_judged_against_its_limit_and_scores_by_it(warehouse: PgConnection) -> None:
     now = datetime.now(timezone.utc)
     charted(warehouse, [record(1, starts=(now - timedelta(hours=4)).isoformat())])
-    limits = {"warn": above(7200, Unit.SECONDS), "fail": above(86400, Unit.SECONDS)}
-    found = outcome(
-        warehouse, check(Rule.FRESHNESS, "starts", given=FreshnessParameters(), **limits)
+    age = check(
+        Rule.FRESHNESS,
+        "starts",
+        given=FreshnessParameters(),
+        warn=above(7200, Unit.SECONDS),
+        fail=above(86400, Unit.SECONDS),
     )
+    found = outcome(warehouse, age)
     assert found.status.value == "warn"
     assert found.ratio == pytest.approx(0.5, abs=0.01)
     assert found.message == "the newest is 4 h old; more than 2 h warns"
@@ -214,7 +219,7 @@ def test_an_age_is_of_the_newest_day_whatever_days_are_scanned(warehouse: PgConn
     old, new = "2024-01-01T00:00:00Z", "2024-01-05T00:00:00Z"
     charted(warehouse, [record(1, day=1, starts=old), record(1, day=5, starts=new)])
     one = check(Rule.FRESHNESS, "starts", given=FreshnessParameters())
-    ages = {
+    ages: dict[tuple[date, date] | None, float | None] = {
         scanned: outcome(warehouse, one, scan=Scan(CHART, scanned)).value
         for scanned in (days(1), days(5), days(9), days(1, 9))
     }
@@ -354,6 +359,25 @@ def history(rule: HistoryRule) -> Any:
     return check(Rule.HISTORY, given=HistoryParameters(rule, NAVIGATE), name=rule.value)
 
 
+def break_history(connection: PgConnection) -> None:
+    """Give key 1 a second current segment, which ends before it starts, and key 2 its own again.
+
+    The table is a copy without the constraints, which would refuse both.
+    """
+    for statement in (
+        "create table broken as table {}",
+        "drop table {} cascade",
+        "alter table broken set schema navigate",
+        "alter table navigate.broken rename to {1}",
+        "update {0} set _atlas_is_current = true, _atlas_valid_to = _atlas_valid_from -"
+        " interval '1 h' where _atlas_natural_key = '1' and not _atlas_is_current",
+        "insert into {0} select * from {0} where _atlas_natural_key = '2'",
+    ):
+        connection.execute(
+            sql.SQL(statement).format(identifier(NAVIGATE), sql.Identifier(NAVIGATE.name))
+        )
+
+
 def test_a_sound_history_passes_and_a_broken_one_does_not(warehouse: PgConnection) -> None:
     charted(warehouse, [record(1, day=1), record(1, day=2, email="x"), record(2, day=3)])
     navigate(warehouse, STREAM)
@@ -364,19 +388,7 @@ def test_a_sound_history_passes_and_a_broken_one_does_not(warehouse: PgConnectio
         "no_overlap": ("pass", 0, 3),
         "from_before_to": ("pass", 0, 3),
     }
-    warehouse.execute(f'create table broken as table navigate."{STREAM.table_name}"')
-    warehouse.execute(f'drop table navigate."{STREAM.table_name}" cascade')
-    warehouse.execute("alter table broken set schema navigate")
-    warehouse.execute(f'alter table navigate.broken rename to "{STREAM.table_name}"')
-    warehouse.execute(
-        f'update navigate."{STREAM.table_name}" set _atlas_is_current = true, _atlas_valid_to ='
-        " _atlas_valid_from - interval '1 h' where _atlas_natural_key = '1' and not"
-        " _atlas_is_current"
-    )
-    warehouse.execute(
-        f'insert into navigate."{STREAM.table_name}" select * from'
-        f" navigate.\"{STREAM.table_name}\" where _atlas_natural_key = '2'"
-    )
+    break_history(warehouse)
     found = outcomes(warehouse, *rules)
     assert {name: one.failed for name, one in found.items()} == {
         "one_current": 2,
@@ -421,9 +433,11 @@ def test_of_an_empty_table_nothing_passes(warehouse: PgConnection) -> None:
 def test_columns_of_any_name_are_checked(warehouse: PgConnection) -> None:
     charted(warehouse, [record(1), record(2)])
     odd = 'we"ird ${env.HOME} \\ 表'
-    quoted = '"' + odd.replace('"', '""') + '"'
-    warehouse.execute(f"alter table chart.crm__users add column {quoted} varchar")  # type: ignore[arg-type]
-    warehouse.execute(f"update chart.crm__users set {quoted} = 'x' where id = 1")  # type: ignore[arg-type]
+    for statement in (
+        sql.SQL("alter table chart.crm__users add column {} varchar"),
+        sql.SQL("update chart.crm__users set {} = 'x' where id = 1"),
+    ):
+        warehouse.execute(statement.format(sql.Identifier(odd)))
     found = outcomes(
         warehouse,
         check(Rule.MISSING, odd, given=MissingParameters(), name="missing"),

@@ -44,10 +44,10 @@ def test_a_share_is_of_the_tested_rows_and_is_not_rounded() -> None:
 
 
 def test_rows_may_warn_where_a_share_fails() -> None:
-    limits = {"warn": above(0), "fail": above(5, Unit.PERCENT)}
-    assert status(Measured(tested=100, failed=0), **limits) is Status.PASS
-    assert status(Measured(tested=100, failed=1), **limits) is Status.WARN
-    assert status(Measured(tested=100, failed=9), **limits) is Status.FAIL
+    rows, share = above(0), above(5, Unit.PERCENT)
+    assert status(Measured(tested=100, failed=0), warn=rows, fail=share) is Status.PASS
+    assert status(Measured(tested=100, failed=1), warn=rows, fail=share) is Status.WARN
+    assert status(Measured(tested=100, failed=9), warn=rows, fail=share) is Status.FAIL
 
 
 @pytest.mark.parametrize("measured", [Measured(), Measured(tested=0, failed=0), Measured(tested=3)])

@@ -374,7 +374,9 @@ def soda_complaints(checks: Sequence[Check]) -> list[str]:
     told = _Complaints(logging.WARNING)
     soda_logger.addHandler(told)  # not the root's: where the engine has run, it does not hear Soda
     try:
-        ContractYaml(ContractYamlSource.from_str(text))
+        source = ContractYamlSource.from_str(text)
+        assert isinstance(source, ContractYamlSource)
+        ContractYaml(source)
     finally:
         soda_logger.removeHandler(told)
     return told.messages

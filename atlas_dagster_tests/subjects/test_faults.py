@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from psycopg import sql
 
 from atlas_dagster.catalog import Stream
 from atlas_dagster.warehouse import PgConnection, connect, lock_transaction
@@ -60,7 +61,9 @@ def state(connection: PgConnection, stream: Stream) -> list[list[str]]:
     ]
 
 
-def wait_until_awaited(guard: PgConnection, query: str, worker: subprocess.Popen[str]) -> None:
+def wait_until_awaited(
+    guard: PgConnection, query: sql.Composed, worker: subprocess.Popen[str]
+) -> None:
     while guard.execute(query).fetchone() is None:
         assert worker.poll() is None, worker.communicate()
 
@@ -72,7 +75,8 @@ def test_kill_9_in_the_middle_leaves_each_stream_whole_or_erased(
 ) -> None:
     with connect(warehouse_url, autocommit=False) as guard:
         # Readers may pass; whoever changes the second stream's table has to wait.
-        guard.execute(f"lock table {table}.crm__second in exclusive mode")
+        locked = sql.Identifier(table, "crm__second")
+        guard.execute(sql.SQL("lock table {} in exclusive mode").format(locked))
         worker = subprocess.Popen(
             [sys.executable, "-c", WORKER, warehouse_url, ANN],
             stdout=subprocess.PIPE,
@@ -82,8 +86,9 @@ def test_kill_9_in_the_middle_leaves_each_stream_whole_or_erased(
         try:
             wait_until_awaited(
                 warehouse,
-                f"select from pg_locks where relation = '{table}.crm__second'::regclass"
-                " and not granted",
+                sql.SQL(
+                    "select from pg_locks where relation = {}::regclass and not granted"
+                ).format(sql.Literal(f"{table}.crm__second")),
                 worker,
             )
         finally:

@@ -53,7 +53,9 @@ def test_a_run_that_is_alive_tells_of_its_sync_itself(
     later = ledger.finished_job(crm, "sync")
     daemon.tick()
     assert told(daemon.instance) == []  # nor what came after it
-    daemon.instance.report_run_failed(daemon.instance.get_run_by_id(run_id))
+    run = daemon.instance.get_run_by_id(run_id)
+    assert run
+    daemon.instance.report_run_failed(run)
     daemon.tick_until_quiet()
     assert told(daemon.instance) == [job.id, later.id]
 
