@@ -27,8 +27,9 @@ lint: install-dev ## ruff, its formatter included
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: install-dev ## pyright, strict
+types: install-dev ## pyright: the package strictly, tests and benchmarks in its basic mode
 	$(BIN)/pyright
+	$(BIN)/pyright --project pyright-basic.json --warnings
 
 stop: install ## stop the embedded PostgreSQL
 	@$(BIN)/atlas postgres stop
