@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, timezone
 from pathlib import Path
 
 import psycopg
@@ -18,6 +19,8 @@ from atlas_dagster.logs import log_format
 
 CLOUD_REST_URL = "https://api.airbyte.com/v1"
 SHORTEST_SECRET = 16  # characters
+FIRST_DAY = "2020-01-01"
+FIRST_DAY_NAME = "ATLAS_FIRST_DAY"
 DEV_WEBSERVER_URL = "http://127.0.0.1:3000"
 CLOUD_CONFIGURATION_URL = "https://cloud.airbyte.com/api/v1"
 
@@ -113,6 +116,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environ is None else environ
     log_format(env)  # a mistake in it is told where all others are
+    load_first_day(env)
     project_dir = _path(env, "ATLAS_PROJECT_DIR", Path.cwd(), Path.cwd())
     warehouse_url = _postgres_url(env, "ATLAS_WAREHOUSE_URL")
     session_url = _postgres_url(env, "ATLAS_WAREHOUSE_SESSION_URL")
@@ -130,6 +134,20 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         pii_hash_key=_secret(env, "ATLAS_PII_HASH_KEY"),
         webserver_url=_webserver_url(env),
     )
+
+
+def load_first_day(environ: Mapping[str, str] | None = None) -> date:
+    """The day of the first partition, of all streams; raises ConfigError where it is none."""
+    value = (os.environ if environ is None else environ).get(FIRST_DAY_NAME) or FIRST_DAY
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise ConfigError(
+            f"{FIRST_DAY_NAME}: expected a day, as {FIRST_DAY}, found {value!r}"
+        ) from None
+    if day > datetime.now(timezone.utc).date():
+        raise ConfigError(f"{FIRST_DAY_NAME}: {value} is yet to come")
+    return day
 
 
 def load_webhook_settings(environ: Mapping[str, str] | None = None) -> WebhookSettings:

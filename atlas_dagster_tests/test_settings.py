@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from atlas_dagster.errors import ConfigError
-from atlas_dagster.settings import WebhookSettings, load_settings, load_webhook_settings
+from atlas_dagster.settings import (
+    WebhookSettings,
+    load_first_day,
+    load_settings,
+    load_webhook_settings,
+)
 
 
 def test_an_empty_environment_means_embedded_in_the_working_directory(
@@ -88,6 +94,24 @@ SERVER = {
 }
 CLIENT = {"AIRBYTE_CLIENT_ID": "id", "AIRBYTE_CLIENT_SECRET": "s3cret"}
 USER = {"AIRBYTE_USERNAME": "me", "AIRBYTE_PASSWORD": "s3cret"}
+
+
+def test_the_first_day_is_2020_unless_set() -> None:
+    assert load_first_day({}) == date(2020, 1, 1)
+    assert load_first_day({"ATLAS_FIRST_DAY": "2026-01-31"}) == date(2026, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("value", "mistake"),
+    [
+        ("2026-02-30", "expected a day, as 2020-01-01, found '2026-02-30'"),
+        ("yesterday", "expected a day, as 2020-01-01, found 'yesterday'"),
+        ("2999-01-01", "2999-01-01 is yet to come"),
+    ],
+)
+def test_a_first_day_that_is_none_is_refused(value: str, mistake: str) -> None:
+    with pytest.raises(ConfigError, match=f"ATLAS_FIRST_DAY: {mistake}"):
+        load_settings({"ATLAS_FIRST_DAY": value})
 
 
 def test_an_airbyte_server_is_named_as_dagster_airbyte_documents_it() -> None:

@@ -7,8 +7,9 @@ from datetime import date, datetime, timezone
 import dagster as dg
 
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.settings import load_first_day
 
-FIRST_DAY = "2020-01-01"
+FIRST_DAY = load_first_day().isoformat()
 
 PARTITION_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

@@ -1,5 +1,8 @@
 """Partitions: UTC days, and none of them leaves a row out."""
 
+import os
+import subprocess
+import sys
 from datetime import date, datetime, timedelta, timezone
 
 import dagster as dg
@@ -39,6 +42,22 @@ def one(day: str) -> tuple[date, date]:
 def test_the_days_begin_in_2020_and_end_with_today() -> None:
     assert daily.get_first_partition_key() == FIRST_DAY
     assert daily.get_last_partition_key() == today()
+
+
+def test_the_first_day_is_a_choice() -> None:
+    """In a process of its own: partitions are defined as their module is read."""
+    program = (
+        "from atlas_dagster.assets.partitions import daily, partition_of_key;"
+        "print(daily.get_first_partition_key(), partition_of_key('2024-01-01'))"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", program),
+        env={**os.environ, "ATLAS_FIRST_DAY": "2025-03-01"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["2025-03-01", "2025-03-01"]
 
 
 def test_a_day_is_one_of_utc() -> None:
