@@ -122,6 +122,11 @@ class Stream:
         return Table(self.raw_schema, airbyte_raw_table(self.landing.schema, self.landing.name))
 
     @property
+    def landing_table(self) -> Table:
+        """The table that the destination writes and Atlas reads: the raw one where it is alone."""
+        return self.raw_landing if self.raw_only else self.landing
+
+    @property
     def raw_landing_v1(self) -> Table:
         """The raw table of destination-postgres 1.x."""
         return Table(self.landing.schema, f"_airbyte_raw_{self.landing.name.lower()}")

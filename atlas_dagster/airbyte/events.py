@@ -91,7 +91,7 @@ def _days(days: list[date] | tuple[date, ...]) -> MetadataValue[Any]:
 
 
 def _table(stream: Stream, database: str | None) -> Metadata:
-    named = f"{database}.{stream.landing}" if database else None
+    named = f"{database}.{stream.landing_table}" if database else None
     keys = {path[0] for path in stream.primary_key if len(path) == 1}
     schema = column_schema(stream.columns, keys)
     return dict(TableMetadataSet(column_schema=schema, table_name=named))

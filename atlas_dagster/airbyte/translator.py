@@ -57,6 +57,5 @@ def _description(connection: Connection, stream: Stream) -> str:
     if not connection.is_active:
         return f"{text} The connection is {connection.status} in Airbyte: it cannot be synced."
     if connection.has_layers:
-        landing = stream.raw_landing if stream.raw_only else stream.landing
-        return f"{text} It lands in the table `{landing}`."
+        return f"{text} It lands in the table `{stream.landing_table}`."
     return text

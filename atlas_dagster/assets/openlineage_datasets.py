@@ -126,7 +126,7 @@ def _landing(place: Place, around: Surroundings) -> DatasetName | None:
     stream = known.stream
     if known.destination:
         return stream_dataset(known.destination, place.connection, stream.namespace, stream.name)
-    return DatasetName(around.warehouse, f"{around.database}.{stream.landing}")
+    return DatasetName(around.warehouse, f"{around.database}.{stream.landing_table}")
 
 
 def written_by(
@@ -141,7 +141,9 @@ def written_by(
         return dataset
     fields = tuple(_fields(metadata))
     if layer == SYNCED:
-        fields = (*fields, *_airbyte_fields(place, around))
+        known = around.known(place)
+        typed = () if known and known.stream.raw_only else fields
+        fields = (*typed, *_airbyte_fields(place, around))
     return replace(
         dataset,
         fields=fields,

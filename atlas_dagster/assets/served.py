@@ -60,4 +60,4 @@ def _without_layers(connection: Connection) -> str:
 def _table(connection: Connection, stream: Stream) -> dict[str, str]:
     if not (connection.has_layers and connection.database):
         return {}
-    return {"dagster/table_name": f"{connection.database}.{stream.landing}"}
+    return {"dagster/table_name": f"{connection.database}.{stream.landing_table}"}

@@ -62,8 +62,9 @@ def find_landing(connection: PgConnection, stream: Stream) -> LandingSource:
     if typed and not stream.raw_only:
         missing = min(_TYPED - typed.keys())
         raise WarehouseError(f"{stream.label}: {stream.landing} has no column {missing}")
-    wanted = stream.raw_landing if stream.raw_only else stream.landing
-    raise WarehouseError(f"{stream.label}: no table {wanted}; sync the connection first")
+    raise WarehouseError(
+        f"{stream.label}: no table {stream.landing_table}; sync the connection first"
+    )
 
 
 def _typed_source(stream: Stream, columns: Mapping[str, str]) -> LandingSource:

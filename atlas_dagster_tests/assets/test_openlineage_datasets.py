@@ -21,6 +21,7 @@ from atlas_dagster.assets.openlineage_datasets import (
 from atlas_dagster.catalog import Stream
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.lineage.model import DatasetName, Relation
+from atlas_dagster.names import AIRBYTE_COLUMNS
 from atlas_dagster_tests.layers.support import NO_RULES, make_stream
 from atlas_dagster_tests.lineage.support import ENGINE
 
@@ -60,13 +61,22 @@ def test_of_a_stream_that_the_definitions_do_not_know_only_what_it_recorded_is_t
 
 def test_a_raw_table_has_its_one_column_which_all_of_explore_comes_from() -> None:
     raw = replace(STREAM, raw_only=True)
-    landed = written_by("airbyte", SYNC, around(raw), {})
+    schema = dg.TableSchema([dg.TableColumn("id", "bigint")])
+    landed = written_by(
+        "airbyte", SYNC, around(raw), _normalized({"dagster/column_schema": schema})
+    )
+    table = DatasetName("postgres://db:5432", f"dwh.{raw.raw_landing}")
     assert landed is not None
-    assert "_airbyte_data" in {field.name for field in landed.fields}
+    assert landed.name == table
+    assert [field.name for field in landed.fields] == [*AIRBYTE_COLUMNS, "_airbyte_data"]
     assert landed.lineage == {}
+    read = read_by("explore", LAYERS, around(raw))
+    assert read is not None
+    assert read.name == table
     explored = written_by("explore", LAYERS, around(raw), _normalized(explore_metadata(raw)))
     assert explored is not None
     (origin,) = explored.lineage["data.id"]
+    assert origin.dataset == table
     assert (origin.field, origin.relation) == ("_airbyte_data", Relation.TRANSFORMATION)
 
 
