@@ -109,6 +109,7 @@ def _metadata(sync: AdapterSync) -> dict[str, Any]:
         "atlas/connection_id": sync.connection_id,
         "atlas/status": sync.status,
         "atlas/started_by": "airbyte",
+        "atlas/ended_at": dg.MetadataValue.timestamp(sync.ended_at) if sync.ended_at else None,
         "atlas/duration_seconds": seconds,
         **{f"atlas/job_{name.removeprefix('atlas/')}": n for name, n in _counts(sync).items()},
     }

@@ -69,20 +69,22 @@ def read_stream_works(events: Iterable[Logged]) -> list[StreamWork]:
 
 
 def read_materialization(key: dg.AssetKey, metadata: Metadata, at: float) -> StreamWork | None:
-    """The work that a materialization outside of a run tells of; None: it is none of ours."""
+    """The work that a materialization outside of a run tells of; None: it is none of ours.
+
+    It is told at ``at``, which is when it ended where the metadata do not say when.
+    """
     known = place_of(key)
     if known is None:
         return None
     layer, place = known
-    seconds = metadata.get("atlas/duration_seconds")
-    length = seconds.value if isinstance(seconds, dg.FloatMetadataValue) else None
+    started_at, ended_at = _times_of(metadata, at)
     return StreamWork(
         *place,
         planned=frozenset({layer}),
         built={layer: metadata},
         checks=(),
-        started_at=at - (length or 0.0),
-        ended_at=at,
+        started_at=started_at,
+        ended_at=ended_at,
         failed=False,
         failure="",
     )
@@ -99,18 +101,27 @@ def read_observation(
     layer, place = known
     said = metadata.get("atlas/failure")
     failure = str(said.value) if isinstance(said, dg.TextMetadataValue) else ""
+    started_at, ended_at = _times_of(metadata, at)
     work = StreamWork(
         *place,
         planned=frozenset({layer}),
         built={},
         checks=(),
-        started_at=at,
-        ended_at=at,
+        started_at=started_at,
+        ended_at=ended_at,
         failed=ended is RunStatus.FAILED,
         failure=failure,
         told=metadata,
     )
     return work, ended
+
+
+def _times_of(metadata: Metadata, at: float) -> tuple[float, float]:
+    """When a job of Airbyte's started and ended, which may be long before Dagster is told of it."""
+    end, seconds = metadata.get("atlas/ended_at"), metadata.get("atlas/duration_seconds")
+    ended_at = end.value if isinstance(end, dg.TimestampMetadataValue) else at
+    known = isinstance(seconds, (dg.FloatMetadataValue, dg.IntMetadataValue))
+    return ended_at - (float(seconds.value or 0) if known else 0.0), ended_at
 
 
 _FAILURES = {

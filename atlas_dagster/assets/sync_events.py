@@ -48,9 +48,11 @@ def _due(
     job: UntoldJob, outcome: JobOutcome, synced: StreamOutcome, connection: Connection, page: str
 ) -> Due:
     key = dg.AssetKey(["airbyte", connection.slug, synced.stream.slug])
-    starter = {} if job.run_id else {"atlas/started_by": "airbyte"}
+    shared: dict[str, Any] = {"atlas/ended_at": dg.MetadataValue.timestamp(outcome.ended_at)}
+    if not job.run_id:
+        shared["atlas/started_by"] = "airbyte"
     if outcome.kind in SPEAKING and synced.complete:
-        metadata = {**server_metadata(outcome, synced, connection, page), **starter}
+        metadata = {**server_metadata(outcome, synced, connection, page), **shared}
         days = sorted({partition_of(day) for day in synced.touched_days})
         event = dg.AssetMaterialization(asset_key=key, metadata=metadata)
         return Due(event, tuple(days) if connection.has_layers else ())
@@ -58,8 +60,9 @@ def _due(
         "atlas/job_id": outcome.job_id,
         "atlas/job_type": outcome.kind,
         "atlas/status": outcome.status,
+        "atlas/duration_seconds": (outcome.ended_at - outcome.created_at).total_seconds(),
         **({"atlas/failure": outcome.failure} if outcome.failure else {}),
-        **starter,
+        **shared,
     }
     text = outcome.failure or f"Airbyte's job {outcome.job_id} is a {outcome.kind}."
     return Due(dg.AssetObservation(asset_key=key, description=text, metadata=metadata))

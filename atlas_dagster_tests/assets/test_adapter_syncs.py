@@ -98,6 +98,7 @@ def test_a_payload_with_a_catalog_tells_of_each_stream_and_its_columns(
         "atlas/connection_id": CONNECTION,
         "atlas/status": "succeeded",
         "atlas/started_by": "airbyte",
+        "atlas/ended_at": 1_790_000_090.5,
         "atlas/duration_seconds": 90.5,
         "atlas/job_records_emitted": 5,
         "atlas/job_bytes_emitted": 50,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import dagster as dg
@@ -137,6 +138,21 @@ def test_a_sync_outside_of_a_run_is_told_and_has_one_id_however_often(teller: Te
     assert events[-1]["run"]["facets"]["errorMessage"]["message"] == "no … left"
     assert "parent" not in events[0]["run"]["facets"]
     assert teller.tick() == "nothing new"
+
+
+def test_a_sync_that_is_told_late_has_the_times_that_it_had(teller: Teller) -> None:
+    ended = datetime(2026, 11, 30, 12, tzinfo=timezone.utc)
+    metadata = {
+        "atlas/job_id": 7,
+        "atlas/duration_seconds": 90.0,
+        "atlas/ended_at": dg.MetadataValue.timestamp(ended),
+    }
+    teller.daemon.report(dg.AssetMaterialization(LEADS, metadata=metadata))
+    failed = {**metadata, "atlas/job_id": 8, "atlas/status": "failed"}
+    teller.daemon.report(dg.AssetObservation(LEADS, metadata=failed))
+    teller.tick()
+    times = [event["eventTime"] for event in teller.events("crm.leads.sync")]
+    assert times == ["2026-11-30T11:58:30.000+00:00", "2026-11-30T12:00:00.000+00:00"] * 2
 
 
 def test_other_peoples_assets_are_not_told_of(teller: Teller) -> None:

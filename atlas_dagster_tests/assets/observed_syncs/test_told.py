@@ -67,6 +67,7 @@ def test_766_mitodl_a_sync_that_airbyte_started_is_told_once_and_its_layers_are_
         "atlas/bytes_committed": 50,
         "atlas/duration_seconds": 30,
         "atlas/touched_days": [day_of(job)],
+        "atlas/ended_at": job.updated_at.timestamp(),
         "atlas/started_by": "airbyte",
     }
     assert told(daemon.instance, "orders") == [job.id]
@@ -96,6 +97,8 @@ def test_3504_insight_a_sync_that_failed_tells_each_stream_what_became_of_it(
         "atlas/job_type": "sync",
         "atlas/status": "failed",
         "atlas/failure": event.description,
+        "atlas/duration_seconds": 30,
+        "atlas/ended_at": job.updated_at.timestamp(),
         "atlas/started_by": "airbyte",
     }
     assert daemon.requested == [f"crm/sync-{job.id}/{day_of(job)}"]
