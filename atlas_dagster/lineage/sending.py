@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
 
 PATIENCE = 5
-"""So many ticks in a row does a backend answer 5xx to one event and take others, until the event
-counts as refused: some do that to what they cannot read."""
+"""So many ticks in a row is one event not taken and others are, until it counts as refused: some
+backends answer 5xx to what they cannot read, and clients have limits of their own."""
 
 _LONGEST_ANSWER = 200
 _WAITING = (401, 403, 404, 405, 407, 408, 425, 429)
@@ -31,11 +31,11 @@ class Refused:
 
 
 class UnavailableError(Exception):
-    """The backend does not take events now; ``answers``: it is there, and answered 5xx."""
+    """The backend does not take events now; ``by_event``: it may be about this one alone."""
 
-    def __init__(self, why: str, *, answers: bool = False) -> None:
+    def __init__(self, why: str, *, by_event: bool = False) -> None:
         super().__init__(why)
-        self.answers = answers
+        self.by_event = by_event
 
 
 @dataclass
@@ -70,10 +70,10 @@ class Sender:
         try:
             why = emit(self.client, event)
         except UnavailableError as error:
-            if not (error.answers and self._is_in_the_way(event, other)):
+            if not (error.by_event and self._is_in_the_way(event, other)):
                 self.stopped = str(error)
                 return False
-            why = f"{error}, {PATIENCE} times, and takes others"
+            why = f"{error}, {PATIENCE} times, and others pass"
         if why is None:
             self.taken += 1
         else:
@@ -104,7 +104,10 @@ def emit(client: OpenLineageClient, event: Event) -> str | None:
 
     from atlas_dagster.lineage.events import build_event
 
-    built = build_event(event)
+    try:
+        built = build_event(event)
+    except Exception as error:  # noqa: BLE001  # it would be the same again, and the rest is well
+        return f"it cannot be built: {_named(error)}"
     try:
         client.emit(built)
     except HTTPError as error:
@@ -114,19 +117,26 @@ def emit(client: OpenLineageClient, event: Event) -> str | None:
     except RequestException as error:
         raise UnavailableError(_trouble(error)) from None
     except Exception as error:  # noqa: BLE001  # each transport raises its own, and so do people's
-        cause = error.__cause__
-        if isinstance(cause, HTTPError) and cause.response is not None:
-            return _refusal(cause.response)
-        told = cause if isinstance(cause, RequestException) else error
-        raise UnavailableError(_trouble(told)) from None
+        root = _root(error)
+        if isinstance(root, HTTPError) and root.response is not None:
+            return _refusal(root.response)
+        told = root if isinstance(root, RequestException) else error
+        raise UnavailableError(_trouble(told), by_event=not isinstance(root, OSError)) from None
     return None
+
+
+def _root(error: BaseException) -> BaseException:
+    """What is behind an error: transports wrap those of others, a network's or a disk's too."""
+    while error.__cause__ is not None and not isinstance(error, OSError):
+        error = error.__cause__
+    return error
 
 
 def _refusal(response: Any) -> str:
     """Why an event is refused; raises UnavailableError where the answer is not about the event."""
     status = int(response.status_code)
     if status >= 500 or status in _WAITING:
-        raise UnavailableError(f"it answered {status}", answers=status >= 500)
+        raise UnavailableError(f"it answered {status}", by_event=status >= 500)
     text = " ".join(str(response.text).split())
     shown = text if len(text) <= _LONGEST_ANSWER else f"{text[:_LONGEST_ANSWER]}…"
     return f"it answered {status}: {shown}" if shown else f"it answered {status}"
@@ -144,15 +154,21 @@ def _trouble(error: Exception) -> str:
         return "it did not answer in time"
     if isinstance(error, NotConnected):
         return "it cannot be reached"
+    return _named(error)
+
+
+def _named(error: Exception) -> str:
     told = without_values(str(error))
     return f"{type(error).__name__}: {told}" if told else type(error).__name__
 
 
 def _other(events: Sequence[Event], place: int) -> Event | None:
-    """Another event that is near: of another job, where there is one."""
+    """Another event, of another job where there is one, with little in it; None: there is none."""
+    event = events[place]
     near = [*events[place + 1 :], *reversed(events[:place])]
-    others = (event for event in near if event.job.name != events[place].job.name)
-    return next(others, near[0] if near else None)
+    other = next((each for each in near if each.job.name != event.job.name), event)
+    little = replace(other, inputs=(), outputs=(), days=None, error=None)
+    return None if little == event else little
 
 
 def _key(event: Event) -> str:

@@ -8,15 +8,33 @@ from typing import Any
 
 import pytest
 from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import RunState
+from openlineage.client.transport.file import FileConfig, FileTransport
+from openlineage.client.transport.transport import Config, Transport
 
 from atlas_dagster.lineage import transport
-from atlas_dagster.lineage.model import State
+from atlas_dagster.lineage.model import Dataset, DatasetName, Event, State
 from atlas_dagster.lineage.sending import PATIENCE, Sender, UnavailableError, emit
 from atlas_dagster.lineage.transport import open_client
 from atlas_dagster_tests.lineage.backend import Answer, Backend
 from atlas_dagster_tests.lineage.support import event
 
 EVENTS = [event(State.START, "a"), event(State.COMPLETE, "a"), event(State.START, "b")]
+OUTPUTS = (Dataset(DatasetName("postgres://db:5432", "dwh.chart.shop__users")),)
+TOO_LARGE = f"ValueError: message of … bytes is larger than …, {PATIENCE} times, and others pass"
+
+
+class SmallTransport(Transport):
+    """Takes starts, and of ends those with nothing in them."""
+
+    kind = "small"
+    config_class = Config
+
+    def emit(self, event: Any) -> None:
+        if event.eventType is not RunState.START and (
+            event.outputs or "errorMessage" in event.run.facets
+        ):
+            raise ValueError("message of 1200000 bytes is larger than 1048576")
 
 
 @pytest.fixture
@@ -109,8 +127,39 @@ def test_an_event_that_breaks_the_backend_while_others_pass_is_refused_in_the_en
         assert stuck[1] == tick
     sending = sender(client, stuck=stuck)
     assert sending.send(EVENTS[1:]) == 2
-    assert sending.refused[0].why == f"it answered 500, {PATIENCE} times, and takes others"
+    assert sending.refused[0].why == f"it answered 500, {PATIENCE} times, and others pass"
     assert sending.stuck == ("", 0)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [event(State.COMPLETE, "a", outputs=OUTPUTS), event(State.START, "b")],
+        [event(State.COMPLETE, "a", outputs=OUTPUTS), event(State.COMPLETE, "b", outputs=OUTPUTS)],
+        [event(State.FAIL, "a", error="it broke")],
+    ],
+)
+def test_what_the_client_cannot_send_does_not_stand_in_the_way_for_ever(
+    events: list[Event],
+) -> None:
+    client = OpenLineageClient(transport=SmallTransport())
+    stuck, ticks, refused = ("", 0), 0, 0
+    while events:
+        sending = sender(client, stuck=stuck)
+        events = events[sending.send(events) :]
+        stuck, ticks = sending.stuck, ticks + 1
+        refused += len(sending.refused)
+        assert all(each.why == TOO_LARGE for each in sending.refused)
+        assert ticks <= 2 * PATIENCE
+    assert refused > 0
+
+
+def test_nothing_is_skipped_while_a_disk_is_full() -> None:
+    client = OpenLineageClient(transport=FileTransport(FileConfig("/dev/full", append=True)))
+    for _ in range(PATIENCE + 1):
+        sending = sender(client, stuck=("", PATIENCE))
+        assert sending.send(EVENTS) == 0
+        assert (sending.refused, sending.stuck) == ([], ("", PATIENCE))
 
 
 def test_nothing_is_refused_while_the_backend_takes_nothing_at_all(
@@ -120,6 +169,18 @@ def test_nothing_is_refused_while_the_backend_takes_nothing_at_all(
     sending = sender(client, stuck=("", 0))
     assert sending.send(EVENTS) == 0
     assert sending.stuck == ("", 0)
+
+
+def test_an_event_that_cannot_be_built_is_skipped(
+    backend: Backend, client: OpenLineageClient
+) -> None:
+    broken = event(State.COMPLETE, "a", days=("us", "us"))
+    sending = sender(client)
+    assert sending.send([EVENTS[0], broken, EVENTS[2]]) == 3
+    (refused,) = sending.refused
+    assert refused.event is broken
+    assert refused.why.startswith("it cannot be built: ValueError")
+    assert backend.taken() == ["START a", "START b"]
 
 
 def test_at_the_deadline_the_rest_is_left(client: OpenLineageClient) -> None:
