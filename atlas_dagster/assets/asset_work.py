@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from atlas_dagster.assets.layer_assets import AFTER_SYNC
+from atlas_dagster.assets.partitions import is_day
 
 SYNCED = "airbyte"
 """The first part of the asset keys of what lands."""
@@ -86,7 +87,7 @@ class AssetWork:
     """What a run did to an asset; ``metadata`` is of all partitions together, None: not built.
 
     ``days`` are the partitions that it was planned for; ``building`` is the step that builds it,
-    ``checking`` are those that only check it.
+    ``checking`` are those that only check it. What was not planned was not known of at the start.
     """
 
     layer: str
@@ -97,6 +98,7 @@ class AssetWork:
     checks: tuple[Evaluation, ...]
     building: StepRun | None
     checking: tuple[StepRun, ...]
+    is_check_planned: bool = False
 
     @property
     def steps(self) -> tuple[StepRun, ...]:
@@ -109,6 +111,7 @@ class _Work:
     days: list[str] = field(default_factory=list[str])
     building: str | None = None
     checking: list[str] = field(default_factory=list[str])
+    check_planned: bool = False
     metadata: dict[str, dg.MetadataValue[Any]] | None = None
     checks: dict[str, Evaluation] = field(default_factory=dict[str, Evaluation])
 
@@ -144,7 +147,10 @@ def run_events(
 
 
 def read_asset_works(events: Iterable[Logged]) -> list[AssetWork]:
-    """The work of a run, an entry an asset of ours, in the order in which it was planned."""
+    """The work of a run, an entry an asset with a key as ours have, in the order of its plan.
+
+    The event log is of the whole instance: others may have such keys too.
+    """
     works: _Works = {}
     steps: dict[str, _Step] = {}
     for logged in events:
@@ -158,7 +164,7 @@ def read_asset_works(events: Iterable[Logged]) -> list[AssetWork]:
 
 
 def place_of(key: dg.AssetKey) -> tuple[str, Place] | None:
-    """The layer of an asset, and what it is of; None: it is none of ours."""
+    """The layer of an asset, and what it is of; None: it has no key as ours have."""
     path = key.path
     if path[0] == SYNCED and len(path) in (2, 3):
         return SYNCED, Place(path[1], path[2] if len(path) == 3 else None, Part.SYNC)
@@ -182,7 +188,7 @@ def _read_asset(works: _Works, logged: Logged) -> None:
     work = works.setdefault(known, _Work())
     if kind is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
         work.planned, work.building = True, event.step_key or work.building
-        if event.partition:
+        if event.partition and is_day(event.partition):
             work.days.append(event.partition)
     elif kind is dg.DagsterEventType.ASSET_MATERIALIZATION:
         work.building = work.building or event.step_key
@@ -192,6 +198,7 @@ def _read_asset(works: _Works, logged: Logged) -> None:
         work.metadata.update(told)
     elif event.step_key:
         work.checking.append(event.step_key)
+        work.check_planned |= kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
     if evaluation and evaluation.metadata.get("atlas/status") != _NOT_CHECKED:
         work.checks[evaluation.check_name] = Evaluation(
             layer=layer,
@@ -253,6 +260,7 @@ def _finished(layer: str, place: Place, work: _Work, steps: Mapping[str, StepRun
         checks=tuple(work.checks.values()),
         building=steps.get(work.building) if work.building else None,
         checking=_known(checking, steps),
+        is_check_planned=work.check_planned,
     )
 
 

@@ -71,7 +71,11 @@ class DagsterRun:
 
 @dataclass(frozen=True)
 class Start:
-    """The event of a start, and its place in the event log; None: of none of its own."""
+    """The event of a start, and its place in the event log.
+
+    None: it has none of its own, or nobody could know of it then. Airbyte syncs a connection as a
+    whole: that streams are synced which were not planned shows when they are materialized.
+    """
 
     storage_id: int | None
     event: Event
@@ -113,15 +117,24 @@ def run_events_of(
 
 
 def outside_events(told: OutsideWork, around: Surroundings) -> list[Event]:
-    """The events of a sync that Dagster did not start, or of what someone reported."""
+    """The events of a sync that Dagster did not start, or of what someone reported.
+
+    An Airbyte that cannot be asked has no definitions: of such, an asset is ours that has a job.
+    """
     work = told.work
     place = Place(work.connection, work.stream, work.part)
+    metadata = next(iter(work.built.values()), work.told)
+    known = around.known(place)
+    if known is None and "atlas/job_id" not in metadata:
+        return []
+    owner = known.stream.connection_id if known else _text(metadata, "atlas/connection_id")
+    origin = (around.namespace, owner or work.connection, told.origin)
     step = StepRun("", work.started_at, 0, work.ended_at, work.failed, work.failure)
     events: list[Event] = []
     for layer in sorted(work.planned):
         asset = AssetWork(layer, place, True, (), work.built.get(layer), (), step, ())
         run = DagsterRun("", "", None, 0, told.status, told.at)
-        done = _build(run, asset, step, around, run_id(told.origin, layer, label(place)))
+        done = _build(run, asset, step, around, run_id(*origin, layer, label(place)))
         events += [done.start.event, *([done.end] if done.end else [])]
     return events
 
@@ -197,7 +210,7 @@ def _build(
     read, written = read_by(layer, place, around), written_by(layer, place, around, None)
     start = _event(run, State.START, step.started_at or 0.0, own_id, job, around, work.days)
     start = _with(start, read, written)
-    begun = Start(step.started_id, start)
+    begun = Start(step.started_id if work.is_planned else None, start)
     if run.status is None:
         return _Told(begun, None)
     state = _state(work, step, run, run.status)
@@ -245,7 +258,7 @@ def _checks(run: DagsterRun, work: AssetWork, around: Surroundings, own_id: str)
     start = _event(run, State.START, at, own_id, job, around, work.days)
     start = _with(start, Dataset(name), None)
     ids = [step.started_id for step in steps if step.started_id is not None]
-    begun = Start(min(ids, default=None), start)
+    begun = Start(min(ids, default=None) if work.is_check_planned else None, start)
     if run.status is None:
         return _Told(begun, None)
     failed = [step for step in steps if step.failed and not run.cut_short(step)]

@@ -37,7 +37,7 @@ def ended_events(
     instance: dg.DagsterInstance, end: RunEnd, around: Surroundings, announced: int = NOTHING
 ) -> list[Event]:
     """The events of a run that has ended, without starts up to a place in the log."""
-    run, works = _read(run_events(instance, end.run_id, _ALL), end.run_id, end.job_name)
+    run, works = _read(run_events(instance, end.run_id, _ALL), end.run_id, end.job_name, around)
     status, failure = ENDINGS[end.event_type]
     ended = replace(run, status=status, ended_at=end.at, failure=failure)
     return run_events_of(ended, works, around, announced)
@@ -62,11 +62,14 @@ def begun_events(
         reached = logged.storage_id
     if reached == after:
         return after, []
-    read, works = _read(run_events(instance, run.run_id, _BEGUN), run.run_id, run.job_name)
+    read, works = _read(run_events(instance, run.run_id, _BEGUN), run.run_id, run.job_name, around)
     return reached, start_events(read, works, around, after, reached)
 
 
-def _read(events: Iterable[Logged], run_id: str, job: str) -> tuple[DagsterRun, list[AssetWork]]:
+def _read(
+    events: Iterable[Logged], run_id: str, job: str, around: Surroundings
+) -> tuple[DagsterRun, list[AssetWork]]:
+    """A run, and what it did to assets that the definitions have."""
     logged = list(events)
     start = _first(logged, dg.DagsterEventType.RUN_START)
     canceling = _first(logged, dg.DagsterEventType.RUN_CANCELING)
@@ -77,7 +80,7 @@ def _read(events: Iterable[Logged], run_id: str, job: str) -> tuple[DagsterRun, 
         started_id=start.storage_id if start else 0,
         cancelled_at=canceling.at if canceling else None,
     )
-    return run, read_asset_works(logged)
+    return run, [work for work in read_asset_works(logged) if around.known(work.place)]
 
 
 def _first(logged: Iterable[Logged], kind: dg.DagsterEventType) -> Logged | None:

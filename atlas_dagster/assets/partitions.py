@@ -48,11 +48,17 @@ def run_days(run: dg.DagsterRun) -> tuple[str, str] | None:
     return first, last
 
 
-def _require_day(key: str) -> None:
+def is_day(key: str) -> bool:
+    """Whether a partition key is a day, as those of the layers are."""
     try:
-        date.fromisoformat(key)
+        return date.fromisoformat(key).isoformat() == key
     except ValueError:
-        raise ConfigError(f"the run is of the partition {key!r}, which is no day") from None
+        return False
+
+
+def _require_day(key: str) -> None:
+    if not is_day(key):
+        raise ConfigError(f"the run is of the partition {key!r}, which is no day")
 
 
 def days_between(start: str, end: str) -> tuple[date, date]:

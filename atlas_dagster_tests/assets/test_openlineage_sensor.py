@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import msgspec
@@ -20,7 +21,7 @@ from atlas_dagster.lineage import transport
 from atlas_dagster_tests.assets.daemon import Daemon
 from atlas_dagster_tests.assets.openlineage_support import Teller
 from atlas_dagster_tests.http_double import running
-from atlas_dagster_tests.integration.project import Project
+from atlas_dagster_tests.integration.project import Project, connection
 from atlas_dagster_tests.lineage.backend import Answer, Backend
 from atlas_dagster_tests.lineage.environment import clear
 
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.slow
 CHART = "chart/shop/users"
 LEADS = dg.AssetKey(["airbyte", "crm", "leads"])
 DAY = 86400.0
+DATE = "2026-01-01"
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def teller(
     monkeypatch.setattr(transport, "RETRIES", {**transport.RETRIES, "total": 0})
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("OPENLINEAGE_URL", backend.address)
-    project.connect({})
+    project.connect({"shop": connection("shop", ["users", "orders"])})
     return Teller(Daemon(instance, "openlineage"), backend)
 
 
@@ -81,6 +83,25 @@ def test_a_start_is_told_while_the_run_works_and_its_end_after_it(teller: Teller
     assert start["run"]["runId"] == end["run"]["runId"]
     assert start["eventTime"] <= end["eventTime"]
     assert teller.cursor.runs == {}
+
+
+def test_a_stream_that_was_not_selected_and_is_synced_all_the_same_has_a_start(
+    teller: Teller,
+) -> None:
+    keys = [dg.AssetKey(["airbyte", "shop", name]) for name in ("users", "orders")]
+
+    @dg.multi_asset(specs=[dg.AssetSpec(key) for key in keys], can_subset=True)
+    def sync() -> Any:
+        assert teller.tick() == "2 events sent"
+        yield dg.MaterializeResult(asset_key=keys[0])
+        yield dg.AssetMaterialization(asset_key=keys[1])
+
+    dg.materialize([sync], instance=teller.instance, selection=[keys[0]])
+    assert teller.tick() == "4 events sent"
+    for stream in ("users", "orders"):
+        told = teller.events(f"shop.{stream}.sync")
+        assert [event["eventType"] for event in told] == ["START", "COMPLETE"]
+        assert told[0]["run"]["runId"] == told[1]["run"]["runId"]
 
 
 def test_a_step_that_fails_is_told_without_what_may_be_a_value(teller: Teller) -> None:
@@ -155,9 +176,61 @@ def test_a_sync_that_is_told_late_has_the_times_that_it_had(teller: Teller) -> N
     assert times == ["2026-11-30T11:58:30.000+00:00", "2026-11-30T12:00:00.000+00:00"] * 2
 
 
-def test_other_peoples_assets_are_not_told_of(teller: Teller) -> None:
-    teller.build("a/b/c", "theirs")
+@pytest.mark.parametrize(
+    "key", ["a/b/c", "theirs", "airbyte/x", "airbyte/crm/leads", "chart/shop/x"]
+)
+def test_other_peoples_assets_are_not_told_of(teller: Teller, key: str) -> None:
+    teller.build(key)
+    teller.daemon.report(dg.AssetMaterialization(key.split("/")))
     assert teller.tick() == "nothing new"
+    assert teller.backend.sent == []
+
+
+@pytest.mark.parametrize(
+    ("partitions", "key"),
+    [
+        (dg.HourlyPartitionsDefinition("2026-01-01-00:00"), "2026-01-01-00:00"),
+        (dg.MonthlyPartitionsDefinition("2026-01-01"), "2026-01-01"),
+        (dg.StaticPartitionsDefinition(["us"]), "us"),
+    ],
+)
+def test_other_peoples_partitions_do_not_stand_in_the_way_of_ours(
+    teller: Teller, partitions: dg.PartitionsDefinition[str], key: str
+) -> None:
+    @dg.asset(key=["airbyte", "x"], partitions_def=partitions)
+    def theirs() -> None: ...
+
+    dg.materialize([theirs], instance=teller.instance, partition_key=key)
+    teller.build(CHART)
+    assert teller.tick() == "4 events sent"
+    assert teller.tick() == "nothing new"
+
+
+@pytest.mark.parametrize(("key", "days"), [("2026-W01-1", None), ("us", None), (DATE, DATE)])
+def test_a_partition_that_is_no_day_is_none(teller: Teller, key: str, days: str | None) -> None:
+    @dg.asset(key=CHART.split("/"), partitions_def=dg.StaticPartitionsDefinition([key]))
+    def built() -> None: ...
+
+    dg.materialize([built], instance=teller.instance, partition_key=key)
+    assert teller.tick() == "4 events sent"
+    facets = teller.events("shop.users.chart")[0]["run"]["facets"]
+    nominal = facets.get("nominalTime", {"nominalStartTime": None})["nominalStartTime"]
+    assert nominal == (days and f"{days}T00:00:00+00:00")
+
+
+def test_syncs_of_two_airbytes_have_ids_of_their_own(
+    teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(connection_id: str) -> str:
+        metadata = {"atlas/job_id": 7, "atlas/connection_id": connection_id}
+        teller.daemon.report(dg.AssetMaterialization(LEADS, metadata=metadata))
+        teller.tick()
+        return teller.backend.events[-1]["run"]["runId"]
+
+    ids = [told("c-1"), told("c-2")]
+    assert told("c-1") == ids[0]
+    monkeypatch.setenv("OPENLINEAGE_NAMESPACE", "staging")
+    assert len({*ids, told("c-1")}) == 3
 
 
 @pytest.mark.parametrize(
@@ -295,5 +368,5 @@ def test_an_event_that_breaks_the_backend_does_not_stand_in_the_way_for_ever(
     assert said[0].startswith("2 events sent; the backend has not taken events")
     assert said[-1] == (
         "1 event sent; 1 event refused: COMPLETE of shop.users.chart: it answered 500, 5 times,"
-        " and takes others"
+        " and others pass"
     )

@@ -16,7 +16,7 @@ from atlas_dagster_tests.assets.daemon import Daemon
 from atlas_dagster_tests.assets.openlineage_support import Teller
 from atlas_dagster_tests.faults.killed_ticks import tick_and_die
 from atlas_dagster_tests.http_double import running
-from atlas_dagster_tests.integration.project import Project
+from atlas_dagster_tests.integration.project import Project, connection
 from atlas_dagster_tests.lineage.backend import Backend, line
 from atlas_dagster_tests.lineage.environment import clear
 
@@ -35,7 +35,7 @@ EVENTS = [
 def teller(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Teller]:
     clear(monkeypatch)
     project = Project(tmp_path, warehouse_url)
-    project.connect({})
+    project.connect({"shop": connection("shop", ["users"])})
     with running(Backend()) as backend, dg.DagsterInstance.ephemeral() as instance:
         named = {"HOME": str(tmp_path), "OPENLINEAGE_URL": backend.address}
         for name, value in {**project.variables, **named}.items():
