@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
 FILE = "openlineage.jsonl"
-SECONDS = 60.0
 
 
 def write_demo_lineage(
@@ -40,11 +39,14 @@ def write_demo_lineage(
     file = settings.data_dir / FILE
     file.unlink(missing_ok=True)
     transport = FileTransport(FileConfig(str(file), append=True))
-    sender = Sender(OpenLineageClient(transport=transport), time.monotonic() + SECONDS)
+    sender = Sender(OpenLineageClient(transport=transport), math.inf)
     with disable_dagster_warnings():
         around = surroundings(read_project())
     for end in demo_run_ends(instance, demo_id):
-        sender.send(ended_events(instance, end, around))
+        sender.send(ended_events(instance, end, around, {}))
     if sender.stopped:
         raise AtlasError(f"{file}: {sender.stopped}")
+    if sender.refused:
+        refused = sender.refused[0]
+        raise AtlasError(f"{file}: {refused.event.label}: {refused.why}")
     return file, sender.taken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import dagster as dg
@@ -18,7 +18,7 @@ from atlas_dagster.assets.asset_work import (
 from atlas_dagster.assets.ended_works import ENDINGS
 from atlas_dagster.assets.openlineage_datasets import Surroundings
 from atlas_dagster.assets.openlineage_events import DagsterRun, run_events_of, start_events
-from atlas_dagster.assets.run_ends import RunEnd
+from atlas_dagster.assets.run_ends import FINISHED, RunEnd
 from atlas_dagster.lineage.model import Event
 
 NOTHING = -1
@@ -30,14 +30,58 @@ _BEGUN = {
     dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
 }
-_ALL = {*EVENT_TYPES, dg.DagsterEventType.RUN_START, dg.DagsterEventType.RUN_CANCELING}
+_ALL = {
+    *EVENT_TYPES,
+    *FINISHED,
+    dg.DagsterEventType.RUN_START,
+    dg.DagsterEventType.RUN_CANCELING,
+}
 
 
 def ended_events(
-    instance: dg.DagsterInstance, end: RunEnd, around: Surroundings, announced: int = NOTHING
+    instance: dg.DagsterInstance,
+    end: RunEnd,
+    around: Surroundings,
+    told: Mapping[str, int],
+    announced: int = NOTHING,
 ) -> list[Event]:
-    """The events of a run that has ended, without starts up to a place in the log."""
-    run, works = _read(run_events(instance, end.run_id, _ALL), end.run_id, end.job_name, around)
+    """The events of a run that has ended, without starts up to a place in the log.
+
+    A run that monitoring has failed may live on, and end again. ``told`` says by their types up to
+    where in the log ends are told: of an older one than those nothing is left to tell, of a younger
+    one what has changed since.
+    """
+    logged = list(run_events(instance, end.run_id, _ALL))
+    others = [
+        other
+        for other in _ends(logged, end)
+        if other.storage_id <= told.get(other.event_type, NOTHING)
+    ]
+    if any(other.storage_id > end.storage_id for other in others):
+        return []
+    before = {
+        (event.run_id, event.state)
+        for other in others
+        if other.storage_id < end.storage_id
+        for event in _events_until(other, logged, around, NOTHING)
+    }
+    events = _events_until(end, logged, around, announced)
+    return [event for event in events if (event.run_id, event.state) not in before]
+
+
+def _ends(logged: Iterable[Logged], end: RunEnd) -> Iterator[RunEnd]:
+    """All ends of the run that has ended."""
+    for each in logged:
+        if each.event.event_type in FINISHED:
+            kind = each.event.event_type.value
+            yield replace(end, event_type=kind, storage_id=each.storage_id, at=each.at)
+
+
+def _events_until(
+    end: RunEnd, logged: Iterable[Logged], around: Surroundings, announced: int
+) -> list[Event]:
+    until = [each for each in logged if each.storage_id <= end.storage_id]
+    run, works = _read(until, end.run_id, end.job_name, around)
     status, failure = ENDINGS[end.event_type]
     ended = replace(run, status=status, ended_at=end.at, failure=failure)
     return run_events_of(ended, works, around, announced)

@@ -48,13 +48,15 @@ _WORKING = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 class OpenLineageCursor(msgspec.Struct, frozen=True):
     """Up to which event the log is told, by its kind, and what of some runs is told beyond that.
 
-    ``runs``: up to where in the log starts are taken, and how many events after them. ``since``:
-    when the backend last began to take nothing. ``waiting`` counts events by the day on which
-    their run ended, ``counted`` says up to where. ``stuck``: an event that is in the way.
+    ``runs``: up to where in the log starts are taken, and how many events after them; ``ends``: of
+    which end of the run those are. ``since``: when the backend last began to take nothing.
+    ``waiting`` counts events by the day on which their run ended, ``counted`` says up to where.
+    ``stuck``: an event that is in the way.
     """
 
     after: dict[str, int] = {}
     runs: dict[str, tuple[int, int]] = {}
+    ends: dict[str, int] = {}
     since: float | None = None
     waiting: dict[str, int] = {}
     counted: dict[str, int] = {}
@@ -74,6 +76,7 @@ class Tick:
     newest: float
     after: dict[str, int]
     runs: dict[str, tuple[int, int]]
+    ends: dict[str, int]
     waiting: dict[str, int]
     counted: dict[str, int]
     since: float | None = None
@@ -84,6 +87,13 @@ class Tick:
         """What ended before is given up: the beginning of a UTC day."""
         day = datetime.fromtimestamp(self.newest, timezone.utc) - timedelta(days=KEPT_DAYS)
         return day.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+    def left(self, end: RunEnd) -> tuple[int, list[Event]]:
+        """What is to be told of a run that has ended: how much of it is told, and all of it."""
+        announced, done = self.runs.get(end.run_id, (NOTHING, 0))
+        if self.ends.get(end.run_id, end.storage_id) != end.storage_id:
+            done = 0  # it has ended anew meanwhile
+        return done, ended_events(self.instance, end, self.around, self.after, announced)
 
 
 def build_openlineage_sensor(ask_around: Callable[[], Surroundings]) -> dg.SensorDefinition:
@@ -134,6 +144,7 @@ def begin(
         settled(),
         dict(cursor.after),
         dict(cursor.runs),
+        dict(cursor.ends),
         dict(cursor.waiting),
         dict(cursor.counted),
         cursor.since,
@@ -156,8 +167,9 @@ def tell(tick: Tick) -> OpenLineageCursor:
             tick.waiting, tick.counted = {}, {}
             _forget(tick, working)
     waiting = {day: count for day, count in tick.waiting.items() if count > 0}
+    ends = {run_id: place for run_id, place in tick.ends.items() if run_id in tick.runs}
     return OpenLineageCursor(
-        tick.after, tick.runs, tick.since, waiting, tick.counted, tick.sender.stuck
+        tick.after, tick.runs, ends, tick.since, waiting, tick.counted, tick.sender.stuck
     )
 
 
@@ -193,14 +205,15 @@ def _tell_ended(tick: Tick) -> None:
 
 def _tell_end(tick: Tick, end: RunEnd) -> bool:
     """Tell of a run that has ended; returns whether all of it is told."""
-    announced, done = tick.runs.get(end.run_id, (NOTHING, 0))
-    events = ended_events(tick.instance, end, tick.around, announced)
+    done, events = tick.left(end)
     sent = tick.sender.send(events[done:])
     if end.storage_id <= tick.counted.get(end.event_type, 0):
         day = _day(end.at)
         tick.waiting[day] = tick.waiting.get(day, 0) - sent
     if done + sent < len(events):
+        announced, _ = tick.runs.get(end.run_id, (NOTHING, 0))
         tick.runs[end.run_id] = (announced, done + sent)
+        tick.ends[end.run_id] = end.storage_id
         return False
     return True
 
@@ -231,9 +244,8 @@ def _count(tick: Tick) -> None:
         tick.counted[name] = place
 
     for end in ends_before(tick.newest, tick.instance, counted, deadline, tick.oldest):
-        announced, done = tick.runs.get(end.run_id, (NOTHING, 0))
-        events = ended_events(tick.instance, end, tick.around, announced)[done:]
-        add(end.event_type, end.storage_id, end.at, events if end.at >= tick.oldest else [])
+        done, events = tick.left(end)
+        add(end.event_type, end.storage_id, end.at, events[done:] if end.at >= tick.oldest else [])
     for place, told in read_outside(
         tick.instance, counted.get(OUTSIDE), tick.oldest, tick.newest, deadline
     ):

@@ -142,6 +142,43 @@ def test_a_run_that_never_started_is_told_with_its_end_alone(teller: Teller) -> 
     assert "the run ended" in end["run"]["facets"]["errorMessage"]["message"]
 
 
+@pytest.mark.parametrize("is_told_between", [True, False])
+def test_a_run_that_was_failed_and_lived_on_ends_anew_and_does_not_start_anew(
+    teller: Teller, is_told_between: bool
+) -> None:
+    def fail_and_live_on() -> None:
+        (run,) = teller.instance.get_runs()
+        teller.instance.report_run_failed(run, "the run worker is gone")  # as monitoring does
+        if is_told_between:
+            teller.tick()
+
+    teller.build(CHART, does=fail_and_live_on)
+    teller.tick()
+    job = "__ephemeral_asset_job__"
+    starts = [f"START {job}", "START shop.users.chart"]
+    ends = ["COMPLETE shop.users.chart", f"COMPLETE {job}"]
+    failed = ["FAIL shop.users.chart", f"FAIL {job}"] if is_told_between else []
+    assert teller.backend.taken() == [*starts, *failed, *ends]
+    assert teller.tick() == "nothing new"
+
+
+def test_a_run_that_ends_anew_while_its_first_end_is_told_loses_nothing(teller: Teller) -> None:
+    def fail_and_live_on() -> None:
+        (run,) = teller.instance.get_runs()
+        teller.instance.report_run_failed(run, "the run worker is gone")
+        teller.backend.misbehave("FAIL __", Answer(503), times=1000)
+        teller.tick()
+        teller.backend.behave()
+
+    teller.build(CHART, does=fail_and_live_on)
+    teller.tick()
+    assert teller.backend.taken()[-2:] == [
+        "COMPLETE shop.users.chart",
+        "COMPLETE __ephemeral_asset_job__",
+    ]
+    assert teller.cursor.ends == {}
+
+
 def test_a_sync_outside_of_a_run_is_told_and_has_one_id_however_often(teller: Teller) -> None:
     metadata = {"atlas/job_id": 7, "atlas/duration_seconds": 60.0}
     for _ in range(2):
