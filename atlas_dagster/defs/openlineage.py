@@ -34,11 +34,11 @@ def surroundings(project: Project) -> Surroundings:
 
     Raises ConfigError naming the variable that is wrong.
     """
-    url = project.settings.warehouse_url or f"postgresql:///{DATABASE}"
+    url = project.settings.warehouse_url or f"postgresql:///{DATABASE}?host=/"  # by a socket
     return Surroundings(
         namespace=os.environ.get(NAMESPACE) or DEFAULT_NAMESPACE,
         warehouse=warehouse_namespace(url, os.environ),
-        database=warehouse_database(url),
+        database=warehouse_database(url, os.environ),
         engine=Engine(dg.__version__, _own_version()),
         streams={(k.stream.connection, k.stream.slug): k for k in _known(project)},
     )

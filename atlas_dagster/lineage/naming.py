@@ -6,6 +6,8 @@ namespace ``postgres://host:port``.
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 import socket
 import uuid
@@ -39,8 +41,9 @@ def run_id(*parts: str) -> str:
 def warehouse_namespace(url: str, environ: Mapping[str, str]) -> str:
     """The namespace of a warehouse's tables: ``postgres://host:port``.
 
-    Of a server that is reached by a socket the host is this machine; of several hosts it is the
-    first. ATLAS_OPENLINEAGE_WAREHOUSE names another: raises ConfigError where that is none.
+    What the URL does not say is libpq's default. Of a server that is reached by a socket the host
+    is this machine; of several hosts it is the first. ATLAS_OPENLINEAGE_WAREHOUSE names another:
+    raises ConfigError where that is none, and where the host is that of a service.
     """
     given = environ.get(WAREHOUSE)
     if given:
@@ -48,8 +51,15 @@ def warehouse_namespace(url: str, environ: Mapping[str, str]) -> str:
             raise ConfigError(f"{WAREHOUSE}: expected postgres://host:port, without a user")
         return given
     parts = _parts(url)
-    host = str(parts.get("host") or "").split(",")[0]
-    port = str(parts.get("port") or _POSTGRES_PORT).split(",")[0] or _POSTGRES_PORT
+    named = parts.get("host") or parts.get("hostaddr")
+    if _service(parts, environ) and not (named and parts.get("port")):
+        raise ConfigError(
+            f"ATLAS_WAREHOUSE_URL names a service: name its server by {WAREHOUSE}=postgres://host:port"
+        )
+    named = named or environ.get("PGHOST") or environ.get("PGHOSTADDR")
+    host = str(named or "").split(",")[0]
+    port = str(parts.get("port") or environ.get("PGPORT") or _POSTGRES_PORT).split(",")[0]
+    port = port or _POSTGRES_PORT
     if not host or host.startswith(("/", "@")):
         host = socket.gethostname()
     if not (_HOST.fullmatch(host) and port.isdigit()):
@@ -57,10 +67,32 @@ def warehouse_namespace(url: str, environ: Mapping[str, str]) -> str:
     return f"postgres://{f'[{host}]' if ':' in host else host.lower()}:{port}"
 
 
-def warehouse_database(url: str) -> str:
-    """The database of a warehouse; without one PostgreSQL takes the user's name."""
+def warehouse_database(url: str, environ: Mapping[str, str]) -> str:
+    """The database of a warehouse; without one PostgreSQL takes the user's name.
+
+    Raises ConfigError where it is that of a service, or nobody names one.
+    """
     parts = _parts(url)
-    return str(parts.get("dbname") or parts.get("user") or "postgres")
+    if parts.get("dbname"):
+        return str(parts["dbname"])
+    if _service(parts, environ):
+        raise ConfigError(
+            "ATLAS_WAREHOUSE_URL names a service: name its database too, as in"
+            " postgresql:///dwh?service=…"
+        )
+    named = environ.get("PGDATABASE") or parts.get("user") or environ.get("PGUSER")
+    return str(named or _login())
+
+
+def _service(parts: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+    return bool(parts.get("service") or environ.get("PGSERVICE"))
+
+
+def _login() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise ConfigError("ATLAS_WAREHOUSE_URL names neither a database nor a user") from None
 
 
 def _parts(url: str) -> dict[str, Any]:

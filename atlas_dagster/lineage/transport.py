@@ -28,6 +28,7 @@ URL, CONFIG, DISABLED = "OPENLINEAGE_URL", "OPENLINEAGE_CONFIG", "OPENLINEAGE_DI
 NAMESPACE = "OPENLINEAGE_NAMESPACE"
 _TRANSPORT = ("OPENLINEAGE__TRANSPORT", "OPENLINEAGE__TRANSPORT__TYPE")
 _FILE = "openlineage.yml"
+_INNER = "transport: transports"
 
 TIMEOUT_SECONDS = 5.0
 RETRIES: Mapping[str, Any] = {
@@ -54,9 +55,10 @@ def open_client() -> OpenLineageClient:
     file = os.environ.get(CONFIG)
     if file and not os.access(file, os.R_OK):
         raise ConfigError(f"{CONFIG}: there is no file {file}, or it cannot be read")
+    _check_file()
     try:
         return _client()
-    except (ImportError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (ImportError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         told = without_values(str(error.args[0])) if error.args else type(error).__name__
         raise ConfigError(f"OpenLineage's transport cannot be made: {told}") from None
 
@@ -68,13 +70,40 @@ def _client() -> OpenLineageClient:
 
     before = set(os.environ)
     client = OpenLineageClient(transport=NoopTransport(NoopConfig()))
-    transport = client.config.transport or {}
+    transport = _mapping(client.config.transport or {}, "transport")
     for name in os.environ.keys() - before:  # aliases of its own
         del os.environ[name]
     client.transport = get_default_factory().create(
         safe_transport(transport if transport.get("type") else _by_url())
     )
     return client
+
+
+def _check_file() -> None:
+    """Raise ConfigError where the client would read its file as if nothing were in it."""
+    import yaml
+
+    named = os.environ.get(CONFIG)
+    files = (*((Path(named),) if named else ()), *_files())
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        return
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:  # it shows the line, and there may be a key in it
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{file}{line}: this is not YAML") from None
+    except (OSError, UnicodeError, yaml.YAMLError):
+        raise ConfigError(f"{file}: it cannot be read as YAML") from None
+    content = _mapping(content or {}, str(file))
+    _mapping(content.get("transport") or {}, f"{file}: transport")
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    """A value as the mapping that it has to be; raises ConfigError where it is none."""
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: expected a mapping; see docs/lineage.md")
+    return cast("dict[str, Any]", value)
 
 
 def _by_url() -> dict[str, Any]:
@@ -98,11 +127,15 @@ def safe_transport(config: Mapping[str, Any]) -> dict[str, Any]:
         timeout = config.get("timeout", TIMEOUT_SECONDS)
         return {**config, "type": "http", "timeout": timeout, "retry": {**RETRIES, **told}}
     if kind == "composite" and config.get("transports"):
-        several = cast("dict[str, dict[str, Any]] | list[dict[str, Any]]", config["transports"])
+        several = config["transports"]
         inner = (
-            {name: safe_transport(one) for name, one in several.items() if one}
-            if isinstance(several, dict)
-            else [safe_transport(one) for one in several]
+            [safe_transport(_mapping(one, _INNER)) for one in cast("list[Any]", several)]
+            if isinstance(several, list)
+            else {
+                name: safe_transport(_mapping(one, f"{_INNER}: {name}"))
+                for name, one in _mapping(several, _INNER).items()
+                if one
+            }
         )
         return {"continue_on_failure": False, **config, "transports": inner}
     if kind == "transform" and isinstance(inside := config.get("transport"), Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import socket
 
 import pytest
@@ -28,11 +29,14 @@ from atlas_dagster.lineage.naming import (
         ("postgresql://me@[::1]:5433/dwh", "postgres://[::1]:5433", "dwh"),
         ("postgresql://me@a:1,b:2/dwh", "postgres://a:1", "dwh"),
         ("postgresql://me@db", "postgres://db:5432", "me"),
+        ("postgresql:///dwh?hostaddr=10.1.2.3", "postgres://10.1.2.3:5432", "dwh"),
+        ("postgresql://db/dwh?hostaddr=10.1.2.3", "postgres://db:5432", "dwh"),
+        ("postgresql://db:6432/dwh?service=prod", "postgres://db:6432", "dwh"),
     ],
 )
 def test_a_warehouse_is_named_by_its_host_and_port(url: str, namespace: str, database: str) -> None:
     assert warehouse_namespace(url, {}) == namespace
-    assert warehouse_database(url) == database
+    assert warehouse_database(url, {}) == database
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,39 @@ def test_a_warehouse_is_named_by_its_host_and_port(url: str, namespace: str, dat
 )
 def test_behind_a_socket_the_host_is_this_machine(url: str) -> None:
     assert warehouse_namespace(url, {}) == f"postgres://{socket.gethostname().lower()}:5432"
-    assert warehouse_database(url) == "atlas"
+    assert warehouse_database(url, {}) == "atlas"
+
+
+def test_what_the_url_does_not_say_is_libpqs_default() -> None:
+    user = getpass.getuser()
+    assert warehouse_database("postgresql://db", {}) == user
+    assert warehouse_database("postgresql://db", {"PGUSER": "etl"}) == "etl"
+    assert warehouse_database("postgresql://me@db", {"PGDATABASE": "dwh", "PGUSER": "etl"}) == "dwh"
+    named = {"PGHOST": "db.example.com", "PGPORT": "6432"}
+    assert warehouse_namespace("postgresql:///dwh", named) == "postgres://db.example.com:6432"
+    assert warehouse_namespace("postgresql://other/dwh", named) == "postgres://other:6432"
+    assert (
+        warehouse_namespace("postgresql:///dwh", {"PGHOSTADDR": "::1"}) == "postgres://[::1]:5432"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "environ"),
+    [
+        ("postgresql:///?service=prod", {}),
+        ("postgresql://db/?service=prod", {}),
+        ("postgresql:///", {"PGSERVICE": "prod"}),
+    ],
+)
+def test_what_only_libpqs_service_file_knows_has_to_be_named(
+    url: str, environ: dict[str, str]
+) -> None:
+    with pytest.raises(ConfigError, match="by ATLAS_OPENLINEAGE_WAREHOUSE=postgres://host:port"):
+        warehouse_namespace(url, environ)
+    with pytest.raises(ConfigError, match="names a service: name its database too"):
+        warehouse_database(url, environ)
+    named = {**environ, "ATLAS_OPENLINEAGE_WAREHOUSE": "postgres://dwh:5432"}
+    assert warehouse_namespace(url, named) == "postgres://dwh:5432"
 
 
 def test_a_variable_names_the_warehouse_as_others_call_it() -> None:

@@ -117,6 +117,39 @@ def test_a_file_that_names_no_transport_is_a_mistake_too(tmp_path: Path) -> None
         open_client()
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("transport:\n  type: http\n  auth: se:cret: x\n", "openlineage.yml:3: this is not YAML"),
+        ("- secret\n", "openlineage.yml: expected a mapping"),
+        ("transport: http\n", "openlineage.yml: transport: expected a mapping"),
+        (
+            "transport: {type: composite, transports: 5}",
+            "transport: transports: expected a mapping",
+        ),
+        ("transport: {type: composite, transports: [http]}", "transports: expected a mapping"),
+        ("transport: {type: composite, transports: {a: x}}", "transports: a: expected a mapping"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_mistake_in_a_file_is_one_sentence(
+    text: str, told: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "openlineage.yml").write_text(text)
+    if named:
+        monkeypatch.setenv("OPENLINEAGE_CONFIG", str(tmp_path / "openlineage.yml"))
+    with pytest.raises(ConfigError, match=told) as caught:
+        open_client()
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_variable_that_is_no_mapping_is_a_mistake_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT", '"http"')
+    with pytest.raises(ConfigError, match="transport: expected a mapping"):
+        open_client()
+
+
 def test_the_address_of_a_git_repository_does_not_leave_with_the_token_in_it(
     tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
