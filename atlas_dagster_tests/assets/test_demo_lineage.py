@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +12,7 @@ import pytest
 
 from atlas_dagster.defs.code_location import build_code_location
 from atlas_dagster.demo_lineage import write_demo_lineage
+from atlas_dagster.lineage import sending
 from atlas_dagster.settings import load_settings
 from atlas_dagster_tests.airbyte.scripted import USERS
 from atlas_dagster_tests.integration.project import Project, day, user
@@ -43,5 +46,8 @@ def test_its_own_runs_are_in_a_file_and_no_others(
             "COMPLETE shop_sync",
         ]
         assert [found for event in events for found in mistakes(event)] == []
+    slow = itertools.count(time.monotonic(), 100.0)
+    monkeypatch.setattr(sending, "monotonic", lambda: next(slow))
+    assert write_demo_lineage(load_settings(), instance, "d-1") == written, "however long it takes"
     monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:1")
     assert write_demo_lineage(load_settings(), instance, "d-1") is None
