@@ -13,7 +13,7 @@ from atlas_dagster.plain_text import LONGEST, without_values
         ("the connector exited with code 1", "the connector exited with code 1"),
         (
             "sync shop: the source failed: no access to 'orders' for jane@example.org.",
-            "sync shop: the source failed: no access to … for …",
+            "sync … the source failed: no access to … for …",
         ),
         (
             'duplicate key value violates unique constraint "a"\nDETAIL: Key (name)=(Jane) exists',
@@ -23,6 +23,17 @@ from atlas_dagster.plain_text import LONGEST, without_values
         ("cannot open https://u:p@host/x?token=abc, HTTP 503", "cannot open … HTTP 503"),
         ("no answer from Jane Roe on 5550142", "no answer from … on …"),
         ("PostgreSQL went away", "… went away"),
+        ("cannot send to 555 123 456", "cannot send to …"),
+        ("card 411 111 111 111 111 1 is refused", "… is refused"),
+        ("phone (030) 123 45 - 67 rejected", "… - … rejected"),
+        ("key 41_11_11 is closed", "key … is closed"),
+        ("no access for quentin featherstone", "no access for …"),
+        ("Failed for password hunter and host db", "Failed for password … and host …"),
+        ("Quentin failed. Hunter failed. ANNA failed", "… failed. … failed. … failed"),
+        ("user jane_roe not found by quality_gate", "user … not found by quality_gate"),
+        ("HTTP 503 after 5 attempts of 3.", "HTTP 503 after 5 attempts of 3."),
+        ("ValueError in Airbyte's source", "ValueError in Airbyte's source"),
+        ("permission denied for table salaries", "permission denied for table …"),
         ("", ""),
     ],
 )
