@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[0-9]{1,3}")
 _JOINT = re.compile(r"[-–/&+*]")
 _JOINTS = re.compile(r"[-/_]+")
 _WORDS, _ACRONYMS = frozenset(PLAIN_WORDS.split()), frozenset(ACRONYMS.split())
-_OWN = frozenset({"Airbyte", "Atlas", "Dagster", "Postgres"})
+_OWN = frozenset({"Airbyte", "Atlas", "Dagster", "Postgres", "PostgreSQL"})
 
 
 def without_values(text: str) -> str:

@@ -22,7 +22,7 @@ from atlas_dagster.plain_text import LONGEST, without_values
         ("Airbyte refused: user=Jane password=x1y2", "Airbyte refused: …"),
         ("cannot open https://u:p@host/x?token=abc, HTTP 503", "cannot open … HTTP 503"),
         ("no answer from Jane Roe on 5550142", "no answer from … on …"),
-        ("PostgreSQL went away", "… went away"),
+        ("PostgreSQL went away from Jane", "PostgreSQL went away from …"),
         ("cannot send to 555 123 456", "cannot send to …"),
         ("card 411 111 111 111 111 1 is refused", "… is refused"),
         ("phone (030) 123 45 - 67 rejected", "… - … rejected"),
