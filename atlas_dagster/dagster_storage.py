@@ -7,6 +7,7 @@ Dagster's, in embedded mode as well: whoever comes first starts the server.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,51 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres.run_storage import PostgresRunStorage
+from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from typing_extensions import Self
 
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import acting_role, resolve_url
+
+
+class _OwnSessions:
+    """A storage whose sessions are ours at the webserver too, where Dagster opens others for it."""
+
+    postgres_url: str
+    _engine: Engine
+
+    def share(self, engine: Engine) -> Self:
+        """Take the sessions of an engine."""
+        self._engine = engine
+        return self
+
+    def optimize_for_webserver(
+        self, statement_timeout: int, pool_recycle: int, max_overflow: int
+    ) -> None:
+        """Keep one session, and limit each statement's time (ms) where no pooler is between."""
+        self._engine = _open_engine(
+            self.postgres_url,
+            statement_timeout=statement_timeout,
+            pool_size=1,
+            max_overflow=max_overflow,
+            pool_recycle=pool_recycle,
+        )
+
+
+class _RunStorage(_OwnSessions, PostgresRunStorage):
+    pass
+
+
+class _EventLogStorage(_OwnSessions, PostgresEventLogStorage):
+    pass
+
+
+class _ScheduleStorage(_OwnSessions, PostgresScheduleStorage):
+    pass
 
 
 class AtlasStorage(DagsterPostgresStorage):
@@ -32,17 +72,16 @@ class AtlasStorage(DagsterPostgresStorage):
     """
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None) -> None:
-        super().__init__(postgres_url, inst_data=inst_data)
-        engine = create_pg_engine(
+        super().__init__(postgres_url, inst_data=inst_data)  # makes tables that are not there
+        engine = _open_engine(
             postgres_url,
-            isolation_level="AUTOCOMMIT",
+            statement_timeout=None,
             pool_size=2,  # storing an event of an asset takes a second one inside the first
             max_overflow=-1,  # threads get connections of their own, closed after use
-            pool_pre_ping=True,  # the server may have been restarted since
         )
-        event.listen(engine, "connect", _act_as_writer)
-        for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
-            storage._engine = engine  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        self._run_storage = _RunStorage(postgres_url, False).share(engine)
+        self._event_log_storage = _EventLogStorage(postgres_url, False).share(engine)
+        self._schedule_storage = _ScheduleStorage(postgres_url, False).share(engine)
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -57,12 +96,34 @@ class AtlasStorage(DagsterPostgresStorage):
         return cls(postgres_url=storage_url(load_settings()), inst_data=inst_data)
 
 
-def _act_as_writer(session: Any, _: object) -> None:
-    """Let a new session act as its group, unless a pooler hands it on to others."""
+def _open_engine(
+    url: str,
+    *,
+    statement_timeout: int | None,
+    pool_size: int,
+    max_overflow: int,
+    pool_recycle: int = -1,
+) -> Engine:
+    engine = create_pg_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_recycle=pool_recycle,
+        pool_pre_ping=True,  # the server may have been restarted since
+    )
+    event.listen(engine, "connect", partial(_set_up, statement_timeout))
+    return engine
+
+
+def _set_up(statement_timeout: int | None, session: Any, _: object) -> None:
+    """Let a new session act as its group, within a time, unless a pooler hands it on to others."""
     with session.cursor() as cursor:
         cursor.execute("select pg_backend_pid()")
         if cursor.fetchone() == (session.info.backend_pid,):
             cursor.execute(acting_role(session.server_version).as_string())
+            if statement_timeout is not None:
+                cursor.execute(f"set statement_timeout = {statement_timeout:d}")
     session.commit()
 
 

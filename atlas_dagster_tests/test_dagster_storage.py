@@ -9,27 +9,34 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dagster as dg
+import psycopg
 import pytest
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from atlas_dagster.dagster_storage import storage_url
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import connect
+from atlas_dagster_tests.pooler import pgbouncer
 
 PROJECT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def instance(
-    tmp_path: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
-    """The instance of the project's own dagster.yaml, on a database of its own."""
+def home(tmp_path: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the project's own dagster.yaml lies, for a database of its own."""
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(PROJECT / "dagster.yaml", home)
     monkeypatch.setenv("ATLAS_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("ATLAS_WAREHOUSE_URL", empty_database_url)
     monkeypatch.delenv("ATLAS_DAGSTER_URL", raising=False)
+    return home
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance on a database of its own."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
@@ -69,6 +76,31 @@ def test_a_connection_that_was_lost_is_opened_again(
         connection.execute("select pg_terminate_backend(pid, 5000) from unnest(%s) pid", (lost,))
     assert dg.materialize([something], instance=instance).success
     assert not set(lost) & set(storage_sessions(empty_database_url))
+
+
+def test_the_webserver_limits_the_time_of_its_own_statements(
+    instance: dg.DagsterInstance, empty_database_url: str
+) -> None:
+    instance.optimize_for_webserver(200, pool_recycle=3600, max_overflow=20)
+    assert instance.get_runs_count() == 0
+    with psycopg.connect(empty_database_url) as other:
+        other.execute("lock table public.runs")
+        with pytest.raises(OperationalError, match="canceling statement due to statement timeout"):
+            instance.get_runs_count()
+
+
+def test_the_webserver_limits_nobody_who_shares_a_pooler_with_it(
+    home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pgbouncer(empty_database_url, "transaction", size=1) as url:
+        monkeypatch.setenv("ATLAS_WAREHOUSE_URL", url)
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            instance.optimize_for_webserver(15000, pool_recycle=3600, max_overflow=20)
+            assert instance.get_runs_count() == 0
+            assert instance.all_instigator_state() == []
+            assert instance.get_latest_materialization_event(something.key) is None
+            with connect(url) as layers:
+                assert layers.execute("show statement_timeout").fetchone() == ("0",)
 
 
 def test_a_serialized_instance_opens_the_same_storage(instance: dg.DagsterInstance) -> None:

@@ -267,6 +267,18 @@ def test_an_administrator_need_not_be_a_superuser(
         admin.execute(sql.SQL("alter database {} owner to postgres").format(database))
 
 
+def test_the_webserver_acts_as_the_group_too(shop: Warehouse) -> None:
+    with psycopg.connect(shop.url(None), autocommit=True) as admin:
+        admin.execute(sql.SQL("alter role {} noinherit").format(sql.Identifier(ETL)))
+    shop.create_roles("--writer", ETL)
+    shop.act_as(ETL)
+    with dg.DagsterInstance.from_config(str(shop.project.root)) as instance:
+        instance.optimize_for_webserver(15000, pool_recycle=3600, max_overflow=20)
+        assert instance.get_runs_count() == 0
+        assert instance.all_instigator_state() == []
+        assert instance.all_asset_keys() == []
+
+
 def test_a_login_that_is_not_there_is_named(shop: Warehouse) -> None:
     with pytest.raises(ConfigError, match="there is no role nobody; make it first"):
         CliRunner().invoke(roles, ["create", "--reader", "nobody"], catch_exceptions=False)
