@@ -25,6 +25,7 @@ OLDEST_SERVER = 150000
 _OPTIONS = (
     "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
     " -c client_min_messages=warning -c jit=off"
+    r" -c default_transaction_isolation=read\ committed"
 )
 
 
@@ -35,9 +36,10 @@ def connect(
 
     ``seconds`` is how long that may take; None: as long as the system lets it. The session acts as
     the role of `acting_role`. Without JIT: compiling what the layers compute takes longer than it
-    saves, for a day and for a first load. A pooler between may hand out another
-    session to each transaction, so that only what it hands on with the client is set there: the
-    time zone and how dates are written.
+    saves, for a day and for a first load. Transactions are READ COMMITTED whatever the server's
+    default is: who waited for a lock sees what its holder did. A pooler between may hand out
+    another session to each transaction, so that only what it hands on with the client is set there:
+    the time zone and how dates are written.
     """
     try:
         connection = _open(url, application, seconds)
@@ -53,6 +55,7 @@ def connect(
         raise WarehouseError("PostgreSQL 15 or newer is needed")
     if not pooled:
         connection.execute(acting_role(connection.info.server_version))
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     connection.autocommit = autocommit
     return connection
 

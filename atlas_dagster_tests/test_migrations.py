@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
 import psycopg
 import pytest
 from click.testing import CliRunner
+from psycopg import sql
 
 from atlas_dagster import warehouse
 from atlas_dagster.assets.warehouse_resource import WarehouseResource
@@ -21,6 +24,7 @@ from atlas_dagster.errors import WarehouseError
 from atlas_dagster.warehouse import PgConnection, connect, migrate
 from atlas_dagster_tests.airbyte.scripted import USERS
 from atlas_dagster_tests.integration.project import Project, day
+from atlas_dagster_tests.pooler import pgbouncer
 
 MIGRATE = """
 import sys
@@ -66,6 +70,30 @@ def test_processes_that_start_at_once_migrate_once(empty_database_url: str) -> N
     done = [int(process.communicate()[0]) for process in processes]
     assert sorted(done) == [0, 0, 0, warehouse.known_version()]
     assert {process.returncode for process in processes} == {0}
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_who_waits_sees_what_was_done_whatever_isolation_the_database_has(
+    empty_database_url: str, *, pooled: bool
+) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as admin:
+        repeatable = "alter database {} set default_transaction_isolation = 'repeatable read'"
+        admin.execute(sql.SQL(repeatable).format(sql.Identifier(admin.info.dbname)))
+    through = pgbouncer(empty_database_url, "transaction") if pooled else None
+    with through or nullcontext(empty_database_url) as url, connect(url) as first:
+        with ThreadPoolExecutor(1) as pool, first.transaction():
+            first.execute("select pg_advisory_xact_lock(hashtextextended('atlas/migrate', 0))")
+            second = pool.submit(migrate_by, url)
+            waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+            while first.execute(waits).fetchone() != (1,):
+                assert not second.done()
+            assert migrate(first)
+        assert second.result() == []
+
+
+def migrate_by(url: str) -> list[str]:
+    with connect(url) as connection:
+        return migrate(connection)
 
 
 def test_one_that_fails_leaves_nothing(

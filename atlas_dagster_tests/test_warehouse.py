@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from atlas_dagster import embedded_postgres, warehouse
 from atlas_dagster.catalog import DestinationMode, Stream, SyncMode, Table
@@ -108,6 +109,20 @@ def test_a_transaction_lock_is_freed_with_its_transaction(warehouse_url: str) ->
         theirs.execute("reset lock_timeout")
         with theirs.transaction():
             lock_transaction(theirs, "chart/a")
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_each_statement_sees_what_others_committed_whatever_the_server_is_set_to(
+    empty_database_url: str, *, autocommit: bool
+) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as admin:
+        serializable = "alter database {} set default_transaction_isolation = 'serializable'"
+        admin.execute(sql.SQL(serializable).format(sql.Identifier(admin.info.dbname)))
+    level = "show transaction_isolation"
+    with connect(empty_database_url, autocommit=autocommit) as ours:
+        assert ours.execute(level).fetchone() == ("read committed",)
+        with ours.transaction():
+            assert ours.execute(level).fetchone() == ("read committed",)
 
 
 def test_a_table_belongs_to_one_stream(warehouse: PgConnection) -> None:
