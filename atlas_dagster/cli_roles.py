@@ -94,7 +94,7 @@ def _transactions(
     handing = list(grants.hand_over_all(around, ownership))
     last = [
         *grants.grant_landed(around, ownership),
-        *grants.grant_reading(ownership),
+        *grants.grant_reading(around, ownership),
         *grants.grant_membership(writers, readers),
     ]
     if len(handing) <= STATEMENTS_A_TRANSACTION:
@@ -189,7 +189,8 @@ def _told(around: Surroundings, ownership: Ownership) -> Iterator[str]:
         f"{READER}: {made}; reads {', '.join(grants.READABLE_LAYERS)}, and of pipeline"
         f" {', '.join(READABLE_STATE)}"
     )
-    for schema, owner in ownership.landed:
+    for landed in ownership.landed:
+        schema, owner = landed.schema, landed.owner
         if around.is_superuser:
             yield f"{WRITER}: reads {schema}, where {owner} lands"
         else:

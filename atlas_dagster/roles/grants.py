@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -83,36 +83,47 @@ def grant_landed(around: Surroundings, ownership: Ownership) -> Iterator[sql.Com
     writer = sql.Identifier(WRITER)
     if not around.is_superuser:
         return
-    for schema, owner in ownership.landed:
-        name = sql.Identifier(schema)
-        yield sql.SQL("grant usage on schema {} to {}").format(name, writer)
-        yield sql.SQL("grant select on all tables in schema {} to {}").format(name, writer)
-        if schema in ownership.schemas and owner != WRITER:  # the schema was handed over
-            yield sql.SQL("grant usage, create on schema {} to {}").format(
-                name, sql.Identifier(owner)
-            )
-        if owner != WRITER:
-            yield sql.SQL(
-                "alter default privileges for role {} in schema {} grant select on tables to {}"
-            ).format(sql.Identifier(owner), name, writer)
+    for landed in ownership.landed:
+        schema, owner = sql.Identifier(landed.schema), sql.Identifier(landed.owner)
+        tables = _listed(landed.schema, landed.tables)
+        yield sql.SQL("grant usage on schema {} to {}").format(schema, writer)
+        yield sql.SQL("grant select on {} to {}").format(tables, writer)
+        if landed.schema in ownership.schemas:  # the schema was handed over
+            yield sql.SQL("grant usage, create on schema {} to {}").format(schema, owner)
+        yield sql.SQL(
+            "alter default privileges for role {} in schema {} grant select on tables to {}"
+        ).format(owner, schema, writer)
 
 
-def grant_reading(ownership: Ownership) -> Iterator[sql.Composed]:
-    """SQL: what the readers may read, now and later, and nothing else."""
+def grant_reading(around: Surroundings, ownership: Ownership) -> Iterator[sql.Composed]:
+    """SQL: what the readers may read, now and later, and nothing else.
+
+    Never what is another's: a view of his shows what he may read, explore for instance.
+    """
     writer, reader = sql.Identifier(WRITER), sql.Identifier(READER)
     for schema in ownership.schemas:
         name = sql.Identifier(schema)
-        for what in ("all tables in schema", "schema"):
-            yield sql.SQL("revoke all on {} {} from {}").format(sql.SQL(what), name, reader)
+        names = ownership.tables(schema)
+        tables = _listed(schema, names)
+        if around.is_superuser:  # nobody else may take back what is another's
+            yield sql.SQL("revoke all on all tables in schema {} from {}").format(name, reader)
+        elif names:
+            yield sql.SQL("revoke all on {} from {}").format(tables, reader)
+        yield sql.SQL("revoke all on schema {} from {}").format(name, reader)
         if schema in (STATE, *READABLE_LAYERS):
             yield sql.SQL("grant usage on schema {} to {}").format(name, reader)
         if schema in READABLE_LAYERS:
-            yield sql.SQL("grant select on all tables in schema {} to {}").format(name, reader)
+            if names:
+                yield sql.SQL("grant select on {} to {}").format(tables, reader)
             yield sql.SQL(
                 "alter default privileges for role {} in schema {} grant select on tables to {}"
             ).format(writer, name, reader)
     for table in READABLE_STATE:
         yield sql.SQL("grant select on {} to {}").format(sql.Identifier(STATE, table), reader)
+
+
+def _listed(schema: str, tables: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(schema, table) for table in tables)
 
 
 def grant_membership(writers: Sequence[str], readers: Sequence[str]) -> Iterator[sql.Composed]:

@@ -17,6 +17,8 @@ from atlas_dagster.warehouse import PgConnection, table_exists
 STATE = "pipeline"
 LAYERS = ("explore", "chart", "navigate")
 
+_TABLE_KINDS = ("r", "p", "v", "m", "f")  # what `grant select on table` takes
+
 
 @dataclass(frozen=True)
 class Owned:
@@ -30,17 +32,32 @@ class Owned:
 
 
 @dataclass(frozen=True)
+class Landed:
+    """All ``tables`` of an owner in a schema where an Airbyte server lands under that role."""
+
+    schema: str
+    owner: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Ownership:
     """What a database has of ours: ``taken`` is to be handed over, ``left`` belongs to others.
 
-    ``schemas`` are all that we write, ``landed`` the schemas and owners of the tables that an
-    Airbyte server lands: those stay its own, and the writers read them.
+    ``schemas`` are all that we write, ``held`` is the writers' already. What is ``landed`` by an
+    Airbyte server stays its own, and the writers read it.
     """
 
     schemas: tuple[str, ...]
+    held: tuple[Owned, ...]
     taken: tuple[Owned, ...]
     left: tuple[Owned, ...]
-    landed: tuple[tuple[str, str], ...]
+    landed: tuple[Landed, ...]
+
+    def tables(self, schema: str) -> list[str]:
+        """The names of a schema's tables and views that are the writers', or are to be."""
+        ours = (*self.held, *self.taken)
+        return [each.name for each in ours if each.schema == schema and each.kind in _TABLE_KINDS]
 
 
 def read_ownership(
@@ -59,16 +76,20 @@ def read_ownership(
         **{schema: {t.name for t in embedded if t.schema == schema} for schema in landing_schemas},
         "public": set(in_public),
     }
+    held: list[Owned] = []
     taken: list[Owned] = []
     left: list[Owned] = []
-    for found in _find_owned(connection, [*schemas, "public"], writer):
+    for found in _find_owned(connection, [*schemas, "public"]):
         names = ours.get(found.schema)
-        if names is None or found.name in names or found.name.startswith("_atlas_swap_"):
+        if found.owner == writer:
+            held.append(found)
+        elif names is None or found.name in names or found.name.startswith("_atlas_swap_"):
             taken.append(found)
         elif found.schema != "public" and found.schema not in landing_schemas:
             left.append(found)
     served = [table for is_embedded, _, tables in landings if not is_embedded for table in tables]
-    return Ownership(schemas, tuple(taken), tuple(left), _owners(connection, served))
+    landed = _find_landed(connection, served, writer)
+    return Ownership(schemas, tuple(held), tuple(taken), tuple(left), landed)
 
 
 def _landings(
@@ -100,27 +121,25 @@ def _layer_names(connection: PgConnection) -> set[str]:
     return {bounded_identifier(f"{name}{ending}") for name in names for ending in endings}
 
 
-def _find_owned(connection: PgConnection, schemas: Sequence[str], writer: str) -> list[Owned]:
+def _find_owned(connection: PgConnection, schemas: Sequence[str]) -> list[Owned]:
     with connection.cursor(row_factory=class_row(Owned)) as cursor:
-        return cursor.execute(
-            _OWNED, {"schemas": list(schemas), "writer": writer, "state": STATE}
-        ).fetchall()
+        return cursor.execute(_OWNED, {"schemas": list(schemas)}).fetchall()
 
 
-def _owners(connection: PgConnection, tables: Sequence[Table]) -> tuple[tuple[str, str], ...]:
+def _find_landed(
+    connection: PgConnection, served: Sequence[Table], writer: str
+) -> tuple[Landed, ...]:
+    """Who has landed any of the tables, and all that he has beside them: he may land more."""
     rows = connection.execute(
-        """
-        select distinct schema.nspname::text, owner.rolname::text
-        from unnest(%s::text[], %s::text[]) as wanted (schema_name, table_name)
-        join pg_namespace as schema on schema.nspname = wanted.schema_name
-        join pg_class as relation
-            on relation.relnamespace = schema.oid and relation.relname = wanted.table_name
-        join pg_roles as owner on owner.oid = relation.relowner
-        order by 1, 2
-        """,
-        ([table.schema for table in tables], [table.name for table in tables]),
+        _LANDED,
+        {
+            "schemas": [table.schema for table in served],
+            "names": [table.name for table in served],
+            "kinds": list(_TABLE_KINDS),
+            "writer": writer,
+        },
     ).fetchall()
-    return tuple((schema, owner) for schema, owner in rows)
+    return tuple(Landed(schema, owner, tuple(tables)) for schema, owner, tables in rows)
 
 
 def hand_over(owned: Owned, writer: str) -> sql.Composed:
@@ -144,7 +163,6 @@ join pg_namespace as schema on schema.oid = relation.relnamespace
 join pg_roles as owner on owner.oid = relation.relowner
 where schema.nspname = any(%(schemas)s)
     and relation.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
-    and owner.rolname <> %(writer)s
     and not exists (
         select from pg_depend as link
         where link.classid = 'pg_class'::regclass
@@ -167,6 +185,26 @@ join pg_namespace as schema on schema.oid = routine.pronamespace
 join pg_roles as owner on owner.oid = routine.proowner
 where schema.nspname = any(%(schemas)s)
     and schema.nspname <> 'public'
-    and owner.rolname <> %(writer)s
 order by 1, 2, 3
+"""
+
+_LANDED = """
+select
+    schema.nspname::text,
+    owner.rolname::text,
+    array_agg(relation.relname::text order by relation.relname)
+from pg_class as relation
+join pg_namespace as schema on schema.oid = relation.relnamespace
+join pg_roles as owner on owner.oid = relation.relowner
+where relation.relkind = any(%(kinds)s)
+    and owner.rolname <> %(writer)s
+    and (relation.relnamespace, relation.relowner) in (
+        select landed.relnamespace, landed.relowner
+        from unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema_name, table_name)
+        join pg_namespace as place on place.nspname = wanted.schema_name
+        join pg_class as landed
+            on landed.relnamespace = place.oid and landed.relname = wanted.table_name
+    )
+group by 1, 2
+order by 1, 2
 """

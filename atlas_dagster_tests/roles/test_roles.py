@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -39,7 +40,8 @@ pytestmark = pytest.mark.slow
 ORDERS = scripted.table("orders", {"id": {"type": "integer"}, "note": {"type": "string"}})
 
 
-ETL, SECOND, ANALYST = "atlas test etl", "atlas test second", "atlas test analyst"
+ETL, SECOND, THIRD = "atlas test etl", "atlas test second", "atlas test third"
+ANALYST = "atlas test analyst"
 
 
 @pytest.fixture
@@ -48,11 +50,11 @@ def logins(postgres: str) -> Iterator[None]:
     if os.environ.get("ATLAS_TEST_POSTGRES_URL"):
         pytest.skip("roles without a password sign in to a server of the tests' own alone")
     with psycopg.connect(postgres, autocommit=True) as admin:
-        for name in (ETL, SECOND, ANALYST):
+        for name in (ETL, SECOND, THIRD, ANALYST):
             admin.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
     yield
     with psycopg.connect(postgres, autocommit=True) as admin:
-        every = (ETL, SECOND, ANALYST, "atlas_writer", "atlas_reader")
+        every = (ETL, SECOND, THIRD, ANALYST, "atlas_writer", "atlas_reader")
         names = sql.SQL(", ").join(map(sql.Identifier, every))
         admin.execute(sql.SQL("drop role if exists {}").format(names))
 
@@ -246,25 +248,31 @@ def test_what_a_superuser_made_before_is_handed_over(
         shop.run()
 
 
-def test_an_administrator_need_not_be_a_superuser(
-    shop: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def administered_by(shop: Warehouse, login: str) -> Iterator[None]:
+    """Somebody who owns the database, may make roles, and is no superuser."""
     with psycopg.connect(shop.url(None), autocommit=True) as admin:
-        owner = sql.Identifier(ETL)
-        admin.execute(sql.SQL("alter role {} createrole").format(owner))
-        database = sql.Identifier(str(admin.info.dbname))
-        admin.execute(sql.SQL("alter database {} owner to {}").format(database, owner))
-    shop.act_as(ETL)
-    shop.run()
-    result = CliRunner().invoke(roles, ["create", "--writer", SECOND], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    assert shop.owners() == {"atlas_writer"}
-    shop.act_as(SECOND)
-    shop.run()
-    with pytest.raises(WarehouseError, match="run it as a superuser, or as a role with CREATEROLE"):
-        CliRunner().invoke(roles, ["create"], catch_exceptions=False)
-    with psycopg.connect(shop.url(None), autocommit=True) as admin:
-        admin.execute(sql.SQL("alter database {} owner to postgres").format(database))
+        name, database = sql.Identifier(login), sql.Identifier(admin.info.dbname)
+        admin.execute(sql.SQL("alter role {} createrole").format(name))
+        admin.execute(sql.SQL("alter database {} owner to {}").format(database, name))
+        shop.act_as(login)
+        try:
+            yield
+        finally:
+            admin.execute(sql.SQL("alter database {} owner to postgres").format(database))
+
+
+def test_an_administrator_need_not_be_a_superuser(shop: Warehouse) -> None:
+    with administered_by(shop, ETL):
+        shop.run()
+        result = CliRunner().invoke(roles, ["create", "--writer", SECOND], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert shop.owners() == {"atlas_writer"}
+        shop.act_as(SECOND)
+        shop.run()
+        told = "run it as a superuser, or as a role with CREATEROLE"
+        with pytest.raises(WarehouseError, match=told):
+            CliRunner().invoke(roles, ["create"], catch_exceptions=False)
 
 
 def test_the_webserver_acts_as_the_group_too(shop: Warehouse) -> None:
@@ -277,6 +285,42 @@ def test_the_webserver_acts_as_the_group_too(shop: Warehouse) -> None:
         assert instance.get_runs_count() == 0
         assert instance.all_instigator_state() == []
         assert instance.all_asset_keys() == []
+
+
+def test_readers_do_not_see_through_the_views_of_others(shop: Warehouse) -> None:
+    shop.run()
+    shop.ask(None, "create view navigate.raw as select data from explore.shop__users")
+    shop.ask(None, "create table chart.private (note text)")
+    for _ in range(2):
+        told = shop.create_roles("--reader", ANALYST)
+        left = [each for each in told if each.startswith("left as it is: ")]
+        assert left == [
+            "left as it is: chart.private of postgres",
+            "left as it is: navigate.raw of postgres",
+        ]
+        for relation in ("chart.private", "navigate.raw"):
+            assert shop.refuses(ANALYST, f"select * from {relation}")
+        for layer in ("chart", "navigate"):
+            shop.ask(ANALYST, f"select * from {layer}.shop__users")
+        shop.ask(None, "grant select on navigate.raw to atlas_reader")
+
+
+def test_what_another_has_in_a_layer_hinders_no_administrator(shop: Warehouse) -> None:
+    with administered_by(shop, ETL):
+        create = ("create", "--writer", SECOND, "--reader", ANALYST)
+        assert CliRunner().invoke(roles, create).exit_code == 0
+        shop.act_as(SECOND)
+        shop.run()
+        schema = "grant usage, create on schema chart to {}"
+        with psycopg.connect(shop.url(None), autocommit=True) as admin:
+            admin.execute(sql.SQL(schema).format(sql.Identifier(THIRD)))
+        shop.ask(THIRD, "create table chart.private (note text)")
+        shop.act_as(ETL)
+        again = CliRunner().invoke(roles, create, catch_exceptions=False)
+        assert again.exit_code == 0, again.output
+        assert f"left as it is: chart.private of {THIRD}" in again.output.splitlines()
+        assert shop.refuses(ANALYST, "select * from chart.private")
+        shop.ask(ANALYST, "select * from chart.shop__users")
 
 
 def test_a_login_that_is_not_there_is_named(shop: Warehouse) -> None:
@@ -292,11 +336,17 @@ def test_what_an_airbyte_server_lands_stays_its_own_and_writers_read_it(shop: Wa
         admin.execute(
             sql.SQL("create schema landing authorization {}").format(sql.Identifier(airbyte))
         )
+    with psycopg.connect(shop.url(None), autocommit=True) as admin:
+        other = sql.Identifier(THIRD)
+        admin.execute(sql.SQL("grant usage, create on schema landing to {}").format(other))
+    shop.ask(THIRD, "create table landing.salaries (paid int)")
     shop.ask(airbyte, "create table landing.users (id int)")
+    shop.ask(airbyte, "create table landing.earlier (id int)")
     told = shop.create_roles("--writer", ETL, "--reader", ANALYST)
     assert f"atlas_writer: reads landing, where {airbyte} lands" in told
     shop.ask(airbyte, "create table landing.later (id int)")
-    for table in ("users", "later"):
+    assert shop.refuses(ETL, "select * from landing.salaries")
+    for table in ("users", "earlier", "later"):
         assert shop.ask(ETL, f"select * from landing.{table}") == []
         assert shop.refuses(ETL, f"insert into landing.{table} values (1)")
         assert shop.refuses(ANALYST, f"select * from landing.{table}")
