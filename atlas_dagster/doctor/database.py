@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from atlas_dagster import embedded_postgres
+from atlas_dagster.airbyte.catalogs import WORKSPACE_ID
+from atlas_dagster.cli_streams import counted
 from atlas_dagster.doctor.probes import Finding, doubtful, well, wrong
 from atlas_dagster.errors import WarehouseError
+from atlas_dagster.roles.grants import WRITER
+from atlas_dagster.roles.ownership import LAYERS, STATE, Owned, find_owned, read_ownership
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import (
     PgConnection,
@@ -26,7 +30,7 @@ FEW_CONNECTIONS = 20
 NO_CONNECTIONS = 3
 TOLERATED_SECONDS, WRONG_SECONDS = 5.0, 60.0
 
-_SCHEMAS = ["pipeline", "explore", "chart", "navigate"]
+_SCHEMAS = [STATE, *LAYERS]
 
 
 def is_asleep(settings: Settings) -> bool:
@@ -142,22 +146,38 @@ def _rights(connection: PgConnection) -> Iterator[Finding]:
     """Whether the role may make schemas, make tables in ours, and change the tables there are."""
     role: str = _one(connection, "select session_user")
     lacking = [str(row[0]) for row in connection.execute(_LACKING, (_SCHEMAS,)).fetchall()]
-    foreign = connection.execute(_FOREIGN, (_SCHEMAS,)).fetchall()
+    advice = f"let an administrator run: atlas roles create --writer {role}"
     if lacking:
-        yield wrong(
-            "rights",
-            f"role {role} lacks {', '.join(lacking)}; let an administrator run:"
-            f" atlas roles create --writer {role}",
-        )
+        yield wrong("rights", f"role {role} lacks {', '.join(lacking)}; {advice}")
+    foreign, left = _of_others(connection)
     if foreign:
-        count, example, owner = foreign[0]
         yield wrong(
             "rights",
-            f"{count:,} tables belong to others, as {example} to {owner}, and role {role} cannot"
-            f" change them; let an administrator run: atlas roles create --writer {role}",
+            f"others own what Atlas made: {_example(foreign)}; role {role} cannot change it;"
+            f" {advice}",
         )
     if not lacking and not foreign:
-        yield well("rights", f"role {role} may do what runs do")
+        beside = f"; not Atlas' own, and left as it is: {_example(left)}" if left else ""
+        yield well("rights", f"role {role} may do what runs do{beside}")
+
+
+def _of_others(connection: PgConnection) -> tuple[list[Owned], list[Owned]]:
+    """What our role cannot change: what `atlas roles create` takes over, and what it leaves.
+
+    Of `pipeline` alone where that has any: what else is ours may not be for us to look up then.
+    """
+    rows = connection.execute("select rolname from pg_roles where not pg_has_role(oid, 'USAGE')")
+    strangers = {str(name) for (name,) in rows.fetchall()}
+    state = [each for each in find_owned(connection, [STATE]) if each.owner in strangers]
+    if state:
+        return state, []
+    ownership = read_ownership(connection, WRITER, (), WORKSPACE_ID)
+    foreign = [each for each in ownership.taken if each.owner in strangers]
+    return foreign, [each for each in ownership.left if each.owner in strangers]
+
+
+def _example(owned: Sequence[Owned]) -> str:
+    return f"{counted(len(owned), 'object')}, as {owned[0].quoted} of {owned[0].owner}"
 
 
 _LACKING = """
@@ -169,16 +189,6 @@ from pg_namespace
 cross join unnest(array['USAGE', 'CREATE']) as right_name
 where nspname = any(%s) and not has_schema_privilege(oid, right_name)
 order by 1
-"""
-
-_FOREIGN = """
-select count(*), min(relation.oid::regclass::text), min(owner.rolname)
-from pg_class as relation
-join pg_namespace as schema on schema.oid = relation.relnamespace
-join pg_roles as owner on owner.oid = relation.relowner
-where schema.nspname = any(%s) and relation.relkind in ('r', 'p', 'v', 'm', 'S')
-    and not pg_has_role(relation.relowner, 'USAGE')
-having count(*) > 0
 """
 
 

@@ -79,7 +79,7 @@ def read_ownership(
     held: list[Owned] = []
     taken: list[Owned] = []
     left: list[Owned] = []
-    for found in _find_owned(connection, [*schemas, "public"]):
+    for found in find_owned(connection, [*schemas, "public"]):
         names = ours.get(found.schema)
         if found.owner == writer:
             held.append(found)
@@ -121,7 +121,8 @@ def _layer_names(connection: PgConnection) -> set[str]:
     return {bounded_identifier(f"{name}{ending}") for name in names for ending in endings}
 
 
-def _find_owned(connection: PgConnection, schemas: Sequence[str]) -> list[Owned]:
+def find_owned(connection: PgConnection, schemas: Sequence[str]) -> list[Owned]:
+    """All that lies in schemas, in order; of `public` no functions."""
     with connection.cursor(row_factory=class_row(Owned)) as cursor:
         return cursor.execute(_OWNED, {"schemas": list(schemas)}).fetchall()
 

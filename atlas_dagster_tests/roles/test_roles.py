@@ -19,10 +19,12 @@ from atlas_dagster.cli_retention import retention
 from atlas_dagster.cli_roles import roles
 from atlas_dagster.dagster_storage import AtlasStorage, storage_url
 from atlas_dagster.defs.code_location import build_code_location
+from atlas_dagster.doctor.database import look_at_postgres
+from atlas_dagster.doctor.probes import Finding, Verdict, well
 from atlas_dagster.errors import BusyError, ConfigError, WarehouseError
 from atlas_dagster.roles.grants import READABLE_STATE
 from atlas_dagster.settings import load_settings
-from atlas_dagster.warehouse import connect, migrate
+from atlas_dagster.warehouse import connect, migrate, register_stream
 from atlas_dagster_tests.airbyte import scripted
 from atlas_dagster_tests.airbyte.scripted import USERS
 from atlas_dagster_tests.integration.project import (
@@ -113,6 +115,13 @@ class Warehouse:
         except psycopg.errors.InsufficientPrivilege:
             return True
         return False
+
+    def rights(self, role: str) -> Finding:
+        """What `atlas doctor` says of them."""
+        self.act_as(role)
+        every = look_at_postgres(load_settings())
+        (found,) = [each for each in every if each.what == "rights"]
+        return found
 
     def owners(self) -> set[str]:
         """Who owns what lies in our schemas and in Dagster's."""
@@ -321,6 +330,26 @@ def test_what_another_has_in_a_layer_hinders_no_administrator(shop: Warehouse) -
         assert f"left as it is: chart.private of {THIRD}" in again.output.splitlines()
         assert shop.refuses(ANALYST, "select * from chart.private")
         shop.ask(ANALYST, "select * from chart.shop__users")
+
+
+def test_the_doctor_fails_for_what_this_takes_over_alone(shop: Warehouse) -> None:
+    with connect(shop.url(None)) as admin:
+        migrate(admin)
+        (stream,) = catalogued(admin, {"users": {"id": {"type": "integer"}}})
+        register_stream(admin, stream)
+    shop.create_roles("--writer", ETL)
+    able = f"role {ETL} may do what runs do"
+    assert shop.rights(ETL) == well("rights", able)
+    shop.ask(None, "create view navigate.by_bi as select 1 as x")
+    left = "; not Atlas' own, and left as it is: 1 object, as navigate.by_bi of postgres"
+    assert shop.rights(ETL) == well("rights", able + left)
+    shop.ask(None, "create table navigate.crm__users (id int)")
+    found = shop.rights(ETL)
+    assert found.verdict is Verdict.FAIL
+    said = "others own what Atlas made: 1 object, as navigate.crm__users of postgres; role"
+    assert found.text.startswith(said)
+    shop.create_roles()
+    assert shop.rights(ETL) == well("rights", able + left)
 
 
 def test_a_login_that_is_not_there_is_named(shop: Warehouse) -> None:
