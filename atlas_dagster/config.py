@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
 from atlas_dagster.catalog import DestinationMode, SyncMode
@@ -68,7 +68,7 @@ class EmbeddedConnection:
     package: str
     version: str
     executable: str
-    config: Mapping[str, JsonValue]
+    config: Mapping[str, JsonValue] = field(repr=False)
     streams: tuple[EmbeddedStream, ...]
     namespace: str
     prefix: str

@@ -78,14 +78,14 @@ class Settings:
 
     config_dir: Path
     data_dir: Path
-    warehouse_url: str | None
-    dagster_url: str | None
+    warehouse_url: str | None = field(repr=False)
+    dagster_url: str | None = field(repr=False)
     heartbeat_seconds: float
     airbyte: AirbyteServer | None = None
     pii_spacy_model: str | None = None
     pii_hash_key: str | None = field(default=None, repr=False)
     webserver_url: str | None = None
-    warehouse_session_url: str | None = None
+    warehouse_session_url: str | None = field(default=None, repr=False)
 
     @property
     def connections_file(self) -> Path:
@@ -241,6 +241,8 @@ def _http_url(env: Mapping[str, str], name: str, default: str, other: str | None
         return default
     if not value.startswith(("http://", "https://")):
         raise ConfigError(f"{name}: expected a URL that starts with http:// or https://")
+    if re.match(r"https?://[^/?#]*@", value):
+        raise ConfigError(f"{name}: expected a URL without user and password: it is shown")
     return value.rstrip("/")
 
 

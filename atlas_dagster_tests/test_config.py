@@ -119,6 +119,7 @@ class TestConnections:
             "start_date": "2024-01-01",
             "nested": {"on": [1, 2.5, None, True]},
         }
+        assert "SHOP_TOKEN" not in repr(shop)  # a secret may stand there in clear
         assert shop.streams == (
             EmbeddedStream(
                 name="orders",

@@ -70,6 +70,29 @@ def test_servers_are_named_by_url(scheme: str) -> None:
     assert (settings.warehouse_url, settings.dagster_url) == (warehouse, dagster)
 
 
+def test_the_passwords_in_urls_stay_out_of_sight() -> None:
+    names = ("ATLAS_WAREHOUSE_URL", "ATLAS_WAREHOUSE_SESSION_URL", "ATLAS_DAGSTER_URL")
+    settings = load_settings(dict.fromkeys(names, "postgresql://u:s3cret@db/atlas"))
+    assert settings.warehouse_session_url == "postgresql://u:s3cret@db/atlas"
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AIRBYTE_REST_API_BASE_URL",
+        "AIRBYTE_CONFIGURATION_API_BASE_URL",
+        "ATLAS_DAGSTER_WEBSERVER_URL",
+    ],
+)
+def test_urls_that_are_shown_have_no_password(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({**SERVER, name: "https://me:s3cret@host/api"})
+    assert str(caught.value) == f"{name}: expected a URL without user and password: it is shown"
+    at_the_end = load_settings({**SERVER, name: "https://host/teams/@data"})
+    assert "https://host/teams/@data" in repr(at_the_end)
+
+
 @pytest.mark.parametrize("name", ["ATLAS_WAREHOUSE_URL", "ATLAS_DAGSTER_URL"])
 @pytest.mark.parametrize("value", ["mysql://u:secret@db/atlas", "db.example.com", " "])
 def test_another_url_is_refused_without_showing_it(name: str, value: str) -> None:
