@@ -20,7 +20,7 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, inspect
 from typing_extensions import Self
 
 from atlas_dagster.settings import Settings, load_settings
@@ -167,6 +167,16 @@ def storage_url(settings: Settings) -> str:
     """
     _, separator, rest = (settings.dagster_url or resolve_url(settings)).partition("://")
     return f"postgresql+psycopg2{separator}{rest}"
+
+
+def has_tables(settings: Settings) -> bool:
+    """Whether Dagster has made its tables; whoever opens an instance makes those that are not."""
+    engine = create_pg_engine(storage_url(settings))
+    try:
+        names = inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+    return {"runs", "instance_info", "event_logs", "jobs"} <= {*names}
 
 
 def files_dir(settings: Settings) -> Path:

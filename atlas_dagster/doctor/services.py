@@ -32,11 +32,17 @@ def look_at_dagster(settings: Settings, environ: Mapping[str, str]) -> Iterator[
         return
     with connect(settings.dagster_url or warehouse_url(settings), application="atlas doctor"):
         pass  # a clearer word than Dagster's where it does not answer
+    home = environ["DAGSTER_HOME"]
+    from atlas_dagster.dagster_storage import has_tables
+
+    if not has_tables(settings):
+        yield well("dagster", f"{home}: no tables yet: the first start makes them")
+        return
     import dagster as dg
     from dagster._daemon.controller import get_daemon_statuses
 
-    with dg.DagsterInstance.from_config(environ["DAGSTER_HOME"]) as instance:
-        yield well("dagster", f"{environ['DAGSTER_HOME']}: {instance.get_runs_count():,} runs")
+    with dg.DagsterInstance.from_config(home) as instance:
+        yield well("dagster", f"{home}: {instance.get_runs_count():,} runs")
         statuses = get_daemon_statuses(
             instance, instance.get_required_daemon_types(), ignore_errors=True
         )
@@ -88,7 +94,9 @@ def _airbyte_clock(server: AirbyteServer) -> Finding | None:
         answer = httpx.get(f"{server.rest_url}/health", timeout=server.request_seconds)
         date = parsedate_to_datetime(answer.headers["Date"])
     except (httpx.HTTPError, KeyError, ValueError, TypeError):
-        return doubtful("airbyte", "its clock is not known: it gave no header Date")
+        return doubtful("airbyte", "its clock is not known: it gave no header Date to be read")
+    if date.tzinfo is None:  # "-0000": a time in UTC, told by who knows no zone
+        date = date.replace(tzinfo=timezone.utc)
     here = datetime.fromtimestamp((asked + time.time()) / 2, timezone.utc)
     return clock_finding("airbyte", "Airbyte", (here - date).total_seconds())
 

@@ -9,10 +9,14 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
+import dagster as dg
 import psycopg
 import pytest
 from click.testing import CliRunner
@@ -22,7 +26,7 @@ from atlas_dagster.cli_doctor import doctor, line
 from atlas_dagster.doctor import database, machine, services
 from atlas_dagster.doctor.probes import Finding, Probe, Verdict, examine, well, wrong
 from atlas_dagster.errors import ConfigError
-from atlas_dagster.settings import load_settings
+from atlas_dagster.settings import AirbyteServer, load_settings
 from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster_tests.airbyte.api import environment
 from atlas_dagster_tests.airbyte.scripted import USERS
@@ -59,12 +63,44 @@ def about(lines: list[str], what: str) -> list[str]:
     return [f"{verdict} {text}" for verdict, name, text in words if name == what]
 
 
+def everything(project: Project, url: str) -> tuple[list[tuple[str, ...]], list[Path]]:
+    """What lies in the database and in the project's directory."""
+    with psycopg.connect(url) as client:
+        relations = client.execute("select oid::regclass::text from pg_class order by 1").fetchall()
+    return relations, sorted(project.root.rglob("*"))
+
+
 def of_postgres() -> dict[str, Finding]:
     return {found.what: found for found in database.look_at_postgres(load_settings())}
 
 
+@contextmanager
+def saying_it_is(date: str) -> Iterator[str]:
+    """The URL of a server whose answers have this header `Date`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(404)
+            self.send_header("Date", date)
+            self.end_headers()
+
+        def log_request(self, *_: object) -> None:
+            pass  # on stderr else
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 class TestAll:
     def test_of_a_project_that_works_nothing_fails(self, project: Project) -> None:
+        with dg.DagsterInstance.from_config(str(project.root)):
+            pass  # makes Dagster's tables
         code, lines = run()
         assert code == 0, lines
         assert {each.split()[0] for each in lines} <= {"ok", "warn"}
@@ -76,6 +112,19 @@ class TestAll:
         assert about(lines, "rights") == ["ok role postgres may do what runs do"]
         assert about(lines, "dagster") == [f"ok {project.root}: 0 runs"]
         assert about(lines, "daemon")[0].startswith("warn no sign of life: schedules, sensors")
+
+    def test_nothing_is_made_by_looking(
+        self, project: Project, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ATLAS_WAREHOUSE_URL", empty_database_url)
+        before = everything(project, empty_database_url)
+        code, lines = run()
+        assert code == 0, lines
+        assert about(lines, "schema") == ["ok none yet: the first run makes it"]
+        made_later = f"ok {project.root}: no tables yet: the first start makes them"
+        assert about(lines, "dagster") == [made_later]
+        assert about(lines, "daemon") == []
+        assert everything(project, empty_database_url) == before
 
     def test_what_is_wrong_stops_nothing_and_no_secret_shows(
         self, project: Project, monkeypatch: pytest.MonkeyPatch
@@ -344,6 +393,26 @@ class TestServices:
         ahead = SimpleNamespace(time=lambda: now() + 30)  # the server of the test has its own
         monkeypatch.setattr(services, "time", ahead)
         assert list(services.look_at_airbyte(server))[1].verdict is Verdict.WARN
+
+    @pytest.mark.parametrize(
+        ("date", "verdict", "said"),
+        [
+            ("Tue, 01 Dec 2026 12:00:00 GMT", Verdict.OK, "within 5 s of Airbyte's"),
+            ("Tue, 01 Dec 2026 12:00:00 -0000", Verdict.OK, "within 5 s of Airbyte's"),
+            ("Tue, 01 Dec 2026 13:00:00 +0100", Verdict.OK, "within 5 s of Airbyte's"),
+            ("soon", Verdict.WARN, "its clock is not known: it gave no header Date"),
+        ],
+    )
+    def test_airbytes_clock_is_told_in_any_zone(
+        self, monkeypatch: pytest.MonkeyPatch, date: str, verdict: Verdict, said: str
+    ) -> None:
+        noon = datetime(2026, 12, 1, 12, tzinfo=timezone.utc)
+        monkeypatch.setattr(services, "time", SimpleNamespace(time=noon.timestamp))
+        with saying_it_is(date) as url:
+            found = services._airbyte_clock(AirbyteServer(url, url, "w"))
+        assert found
+        assert found.verdict is verdict
+        assert said in found.text
 
     @pytest.mark.parametrize(
         ("name", "said"),
