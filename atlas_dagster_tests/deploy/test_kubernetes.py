@@ -6,6 +6,7 @@ No cluster and no helm took part: `chart.py` and `chart_values.yaml` say what th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import dagster as dg
 import kubernetes.config.incluster_config as in_cluster
 import pytest
+from click.testing import CliRunner
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.origin import (
@@ -25,6 +27,8 @@ from kubernetes.client import ApiClient, V1Job
 from psycopg.conninfo import conninfo_to_dict
 from ruamel.yaml import YAML
 
+from atlas_dagster.cli import atlas
+from atlas_dagster.settings import load_webhook_settings
 from atlas_dagster_tests.deploy import chart
 from atlas_dagster_tests.integration.project import MODULE, REPOSITORY
 
@@ -80,8 +84,37 @@ def test_what_else_the_instance_is_told_is_as_in_dagster_yaml(values: Json) -> N
 
 def test_nothing_secret_stands_in_the_values(values: Json) -> None:
     assert "postgresqlPassword" not in values["postgresql"]
-    for container in containers(values):
-        assert container["envFrom"] == [{"secretRef": {"name": "atlas"}}]
+
+
+def test_the_migration_and_the_receiver_are_told_the_secrets_that_they_need_alone(
+    values: Json, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = {"ATLAS_WAREHOUSE_URL": empty_database_url, "ATLAS_WEBHOOK_TOKEN": "t" * 16}
+    told = {container["name"]: environment(container, secret) for container in containers(values)}
+    assert told == {
+        "migrate": {"ATLAS_WAREHOUSE_URL": empty_database_url},
+        "webhook": {**secret, "ATLAS_WEBHOOK_HOST": "0.0.0.0"},
+    }
+    assert load_webhook_settings(told["webhook"]).token == "t" * 16
+    for name in [name for name in os.environ if name.startswith(("ATLAS_", "AIRBYTE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    migrated = CliRunner().invoke(atlas, ["migrate"], env=told["migrate"], catch_exceptions=False)
+    assert migrated.output.endswith("the warehouse is up to date\n")
+
+
+def environment(container: Json, secret: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a container, by what the Secret `atlas` holds; all that it is told."""
+    assert "envFrom" not in container
+    told: dict[str, str] = {}
+    for variable in container["env"]:
+        if "valueFrom" in variable:
+            [(kind, reference)] = variable["valueFrom"].items()
+            assert (kind, reference["name"]) == ("secretKeyRef", "atlas")
+            told[variable["name"]] = secret[reference["key"]]
+        else:
+            told[variable["name"]] = variable["value"]
+    return told
 
 
 def test_all_pods_keep_their_files_on_the_volume_that_all_can_write(values: Json) -> None:
