@@ -40,6 +40,7 @@ async def open_inbox(url: str) -> AsyncPgConnection:
     )
     cursor = await connection.execute("select pg_backend_pid()")
     if await cursor.fetchone() == (connection.info.backend_pid,):
+        await connection.execute("set default_transaction_isolation = 'read committed'")
         await connection.execute(acting_role(connection.info.server_version))
     return connection
 

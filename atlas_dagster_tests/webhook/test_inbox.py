@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
+from psycopg import sql
 
-from atlas_dagster.warehouse import PgConnection
+from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster.webhook.inbox import (
     AsyncPgConnection,
     Refusals,
@@ -63,6 +65,23 @@ def test_what_is_heard_again_counts_and_is_dated(on_inbox: Inbox, warehouse: PgC
         "select kind, times, last_received_at > received_at from pipeline.notice order by notice_id"
     ).fetchall()
     assert rows == [("sync", 3, True), ("other", 1, False)]
+
+
+def test_receivers_that_hear_the_same_at_once_count_it_whatever_isolation_the_database_has(
+    on_inbox: Inbox, warehouse: PgConnection, warehouse_url: str
+) -> None:
+    repeatable = "alter database {} set default_transaction_isolation = 'repeatable read'"
+    warehouse.execute(sql.SQL(repeatable).format(sql.Identifier(warehouse.info.dbname)))
+    on_inbox(lambda connection: keep(connection, [SYNC]))
+    with ThreadPoolExecutor(1) as pool, connect(warehouse_url) as other:
+        with other.transaction():
+            other.execute("update pipeline.notice set times = times + 1")
+            heard = pool.submit(on_inbox, lambda connection: keep(connection, [SYNC]))
+            waits = "select count(*) from pg_locks where locktype = 'transactionid' and not granted"
+            while warehouse.execute(waits).fetchone() != (1,):
+                assert not heard.done()
+        heard.result()
+    assert warehouse.execute("select times from pipeline.notice").fetchall() == [(3,)]
 
 
 def test_what_is_settled_stays_settled_when_it_is_heard_again(
