@@ -1,5 +1,7 @@
 """What our own processes log: a line a record, as text or, where ATLAS_LOG_FORMAT says so, JSON.
 
+Lines are UTF-8 whatever the locale; half a surrogate pair, which is none, is told by its escape.
+
 Of an exception the line has type and place, not its text nor its trace, which may hold values.
 """
 
@@ -8,28 +10,31 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from types import TracebackType
+from typing import TextIO
 
 from atlas_dagster.errors import ConfigError
 
 FORMAT_NAME = "ATLAS_LOG_FORMAT"
 FORMATS = ("text", "json")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 class TextLine(logging.Formatter):
-    """Time, level and message."""
+    """Time, level and message; what would end the line or move a cursor is told by its escape."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s")
-
-    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's name
-        """Name an exception."""
-        return exception_place(ei)
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line = f"{self.formatTime(record)} {record.levelname} {record.getMessage()}"
+        if record.exc_info:
+            line += f": {exception_place(record.exc_info)}"
+        return _CONTROL.sub(_escape, line)
 
 
 class JsonLine(logging.Formatter):
@@ -74,7 +79,17 @@ def log_format(environ: Mapping[str, str] | None = None) -> str:
 
 def configure_logging() -> None:
     """Let a process of ours log to stderr, from INFO on, in the format that is set."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(line_writer(2))
     handler.setFormatter(JsonLine() if log_format() == "json" else TextLine())
     logging.root.handlers = [handler]
     logging.getLogger("atlas_dagster").setLevel(logging.INFO)
+
+
+def line_writer(descriptor: int) -> TextIO:
+    """A file of its own that writes lines to where a descriptor leads now."""
+    copy = os.dup(descriptor)
+    return os.fdopen(copy, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found.group().encode("unicode_escape").decode()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 
-from atlas_dagster.logs import exception_place, log_format
+from atlas_dagster.logs import exception_place, line_writer, log_format
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent
@@ -90,4 +89,4 @@ def _error(event: DagsterEvent | None) -> str | None:
 @cache
 def _stdout() -> TextIO:
     """The stdout of this process, for as long as it lives."""
-    return os.fdopen(os.dup(sys.__stdout__.fileno() if sys.__stdout__ else 1), "w", buffering=1)
+    return line_writer(sys.__stdout__.fileno() if sys.__stdout__ else 1)

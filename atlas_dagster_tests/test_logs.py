@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,41 @@ def test_an_exception_is_named_by_type_and_place(formatter: logging.Formatter) -
     line = formatter.format(record("it failed", exc_info=info))
     assert f"KeyError at {__file__}:" in line
     assert "secret" not in line
+
+
+def test_a_line_of_text_is_one_line_whatever_it_says() -> None:
+    forged = "one\r\n2026-12-01 00:00:00,000 INFO \x1b[2Ja line\u2028that nobody logged"
+    line = TextLine().format(record(forged))
+    assert len(line.splitlines()) == 1
+    assert line.endswith(
+        r" WARNING one\r\n2026-12-01 00:00:00,000 INFO \x1b[2Ja line\u2028that nobody logged"
+    )
+
+
+LOCALES = [
+    {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    {"LC_ALL": "C.UTF-8"},
+    {"PYTHONIOENCODING": "ascii:strict"},
+]
+SAID = ["plain", "café", "half \ud800 pair", "end"]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_no_line_is_lost_to_the_encoding(stream: str, locale: dict[str, str]) -> None:
+    handler = {
+        "stdout": "from atlas_dagster.run_logs import RunLines; log.addHandler(RunLines())",
+        "stderr": "from atlas_dagster.logs import configure_logging; configure_logging()",
+    }[stream]
+    code = f"import logging; log = logging.getLogger('atlas_dagster.x'); log.setLevel(10); {handler}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n[log.info(said) for said in {SAID!a}]"],
+        env={**os.environ, "ATLAS_LOG_FORMAT": "json", **locale},
+        capture_output=True,
+        check=True,
+    )
+    lines = getattr(done, stream).decode().splitlines()
+    assert [json.loads(line)["message"] for line in lines] == SAID
 
 
 def test_another_format_is_refused_by_name() -> None:
