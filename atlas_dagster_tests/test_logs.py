@@ -77,7 +77,9 @@ def test_no_line_is_lost_to_the_encoding(stream: str, locale: dict[str, str]) ->
         "stdout": "from atlas_dagster.run_logs import RunLines; log.addHandler(RunLines())",
         "stderr": "from atlas_dagster.logs import configure_logging; configure_logging()",
     }[stream]
-    code = f"import logging; log = logging.getLogger('atlas_dagster.x'); log.setLevel(10); {handler}"
+    code = (
+        f"import logging; log = logging.getLogger('atlas_dagster.x'); log.setLevel(10); {handler}"
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n[log.info(said) for said in {SAID!a}]"],
         env={**os.environ, "ATLAS_LOG_FORMAT": "json", **locale},

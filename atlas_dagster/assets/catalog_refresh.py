@@ -21,6 +21,7 @@ from atlas_dagster.airbyte.snapshot import IndexReader, SnapshotIndex, problems
 from atlas_dagster.assets.location_reload import Reloader
 from atlas_dagster.assets.observed_syncs import impatient_api
 from atlas_dagster.assets.served import WORKSPACE_KEY
+from atlas_dagster.markdown import items
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_url
 
@@ -174,7 +175,7 @@ def _observation(state: WorkspaceState, index: SnapshotIndex | None) -> dg.Asset
         ("refused_webhook_requests", [_line(refused) for refused in state.requests]),
     ):
         if lines:
-            metadata[f"atlas/{name}"] = dg.MetadataValue.md("\n".join(f"- {x}" for x in lines))
+            metadata[f"atlas/{name}"] = dg.MetadataValue.md(items(lines))
     text = " ".join(filter(None, said)) or "The catalog is as the definitions have it."
     return dg.AssetObservation(WORKSPACE_KEY, description=text, metadata=metadata)
 

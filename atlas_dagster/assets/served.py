@@ -9,6 +9,7 @@ import dagster as dg
 from atlas_dagster.airbyte.snapshot import ServerConnection, Snapshot, problems
 from atlas_dagster.airbyte.translator import AtlasTranslator
 from atlas_dagster.catalog import POSTGRES, Connection, Stream
+from atlas_dagster.markdown import items
 
 WORKSPACE_KEY = dg.AssetKey(["airbyte_workspace"])
 
@@ -25,7 +26,7 @@ def build_workspace_asset(workspace_id: str, snapshot: Snapshot | None) -> dg.As
             text = f"Stale: {snapshot.failure}."
             metadata["atlas/catalog_stale"] = snapshot.failure
         if found := problems(snapshot):
-            metadata["atlas/problems"] = dg.MetadataValue.md("\n".join(f"- {p}" for p in found))
+            metadata["atlas/problems"] = dg.MetadataValue.md(items(found))
     return dg.AssetSpec(
         WORKSPACE_KEY,
         group_name="airbyte__workspace",  # no connection's group: no slug has `__`

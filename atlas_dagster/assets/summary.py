@@ -163,7 +163,7 @@ def _schema(changes: Sequence[SchemaChange]) -> Iterator[str]:
         return
     yield "- Schema changed:"
     for change in changes[:SHOWN]:
-        yield f"    - {escaped(str(change))}"
+        yield f"    - {code(change.name)} {escaped(change.told)}"
     yield from _more(len(changes))
 
 

@@ -32,17 +32,21 @@ class SchemaChange:
     type: str
 
     def __str__(self) -> str:
+        return f"{self.name!r} {self.told}"
+
+    @property
+    def told(self) -> str:
+        """What happened to the column, to stand behind its name."""
         match self.change:
             case "added":
-                return f"{self.name!r} was added as {self.type}"
+                return f"was added as {self.type}"
             case "removed":
-                return f"{self.name!r} is gone from the source; the layers keep it"
+                return "is gone from the source; the layers keep it"
             case "returned":
-                return f"{self.name!r} is back as {self.declared_type}, kept as {self.type}"
+                return f"is back as {self.declared_type}, kept as {self.type}"
             case _:
                 return (
-                    f"{self.name!r} was {self.declared_before}, is {self.declared_type} now,"
-                    f" kept as {self.type}"
+                    f"was {self.declared_before}, is {self.declared_type} now, kept as {self.type}"
                 )
 
 

@@ -31,7 +31,7 @@ def test_the_largest_stream_comes_first() -> None:
         "",
         "| stream | records | bytes | days | is |",
         "| --- | --- | --- | --- | --- |",
-        "| `shop.b\\|c` | 2,000 | 10 | 2026-03-01 to 2026-03-03 | complete |",
+        "| shop.b\\|c | 2,000 | 10 | 2026-03-01 to 2026-03-03 | complete |",
         "| `a` | 1 | 10 | 2026-03-01 | complete |",
     ]
 

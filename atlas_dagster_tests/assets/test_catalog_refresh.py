@@ -272,7 +272,7 @@ def test_a_connection_that_cannot_be_read_is_shown_and_reloads_nothing(
     hear(warehouse, "connection")
     daemon.tick()
     (event,) = shown(daemon.instance)
-    assert event["atlas/problems"].startswith("- crm: connection crm: syncCatalog.streams[0]")
+    assert event["atlas/problems"].startswith(r"- crm: connection crm: syncCatalog.streams\[0\]")
     assert "atlas/changed" not in event
 
 

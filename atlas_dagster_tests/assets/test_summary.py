@@ -64,7 +64,7 @@ def test_the_summary_tells_of_checks_that_broke_and_of_drift(
     crm.say(person(4, "dora@example.com", age=7), state("people", 4))
     page = metadata(run(instance, "crm", day()), "navigate", "crm", "people")["atlas/summary"]
     assert "    - warn: `missing__city`: 3 of 3 rows (100 %)" in page
-    assert "- Schema changed:\n    - 'age' was added as bigint" in page
+    assert "- Schema changed:\n    - `age` was added as bigint" in page
 
 
 def test_what_was_never_scanned_is_not_said_to_hold_nothing_personal(
