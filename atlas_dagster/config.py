@@ -60,6 +60,7 @@ class EmbeddedConnection:
 
     ``config`` still has its ``${ENV}`` placeholders: secrets are read when a connector starts.
     ``namespace`` is the schema it lands in, ``prefix`` stands before each stream's table name.
+    ``file`` is where it is written, as an operator knows it.
     """
 
     id: str
@@ -72,6 +73,7 @@ class EmbeddedConnection:
     streams: tuple[EmbeddedStream, ...]
     namespace: str
     prefix: str
+    file: str
 
 
 def load_connections(settings: Settings) -> tuple[EmbeddedConnection, ...]:
@@ -106,6 +108,7 @@ def _connection(name: str, node: Node) -> EmbeddedConnection:
         streams=_streams(keys["streams"]),
         namespace=_namespace(keys["namespace"]),
         prefix=_prefix(keys["prefix"], f"{slug(name)}__"),
+        file=node.file,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,14 @@ class TestConnections:
                 fields=("id", "meta", "total"),
             ),
         )
+
+    def test_it_knows_the_file_it_stands_in(self, settings: Settings, tmp_path: Path) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        elsewhere = replace(settings, config_dir=tmp_path / "elsewhere")
+        text = "connections: {faker: {source: a==1, streams: [x]}}"
+        write(elsewhere.connections_file, text)
+        (faker,) = load_connections(elsewhere)
+        assert faker.file == "elsewhere/connections.yaml"
 
     def test_the_id_of_a_connection_follows_from_its_name(self, settings: Settings) -> None:
         write(settings.connections_file, "connections: {faker: {source: a==1, streams: [x]}}")

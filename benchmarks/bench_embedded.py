@@ -86,6 +86,7 @@ def faker(records: int, slices: int) -> EmbeddedConnection:
         ),
         namespace="landing",
         prefix="faker__",
+        file="config/connections.yaml",
     )
 
 

@@ -42,9 +42,6 @@ class ResolvedConfig:
         return f"ResolvedConfig(origin={self.origin[:8]})"
 
 
-_FILE = "config/connections.yaml"
-
-
 def resolve(
     connection: EmbeddedConnection,
     spec: Schema,
@@ -56,13 +53,13 @@ def resolve(
     What the connector itself saved since (a refreshed token) is used until the file or the
     environment says something else. Raises ConfigError naming connection, key, and variable.
     """
-    reader = _Placeholders(connection.slug, spec, os.environ if environ is None else environ)
+    reader = _Placeholders(connection, spec, os.environ if environ is None else environ)
     values = cast("ConfigObject", reader.read(dict(connection.config), ()))
     origin = digest(values)
     saved = _saved(_file(data_dir, connection), origin)
     problem = config_schema.problem(values, spec, "config")
     if problem:
-        raise ConfigError(f"{_FILE}: connection {connection.slug}: {problem}")
+        raise ConfigError(f"{connection.file}: connection {connection.slug}: {problem}")
     current = values if saved is None else saved
     hidden = {*reader.secrets, *config_schema.secrets(values, spec)}
     hidden.update(config_schema.secrets(current, spec))
@@ -118,7 +115,9 @@ class Scrubber:
 class _Placeholders:
     """Reads ``${NAME}`` and ``${NAME:-default}``; remembers what it read as secret."""
 
-    def __init__(self, connection: str, spec: Schema, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, connection: EmbeddedConnection, spec: Schema, environ: Mapping[str, str]
+    ) -> None:
         self._connection = connection
         self._spec = spec
         self._environ = environ
@@ -144,7 +143,7 @@ class _Placeholders:
         if text is None:
             key = ".".join(("config", *path)).replace(".[]", "[]")
             raise ConfigError(
-                f"{_FILE}: connection {self._connection}: {key}:"
+                f"{self._connection.file}: connection {self._connection.slug}: {key}:"
                 f" environment variable {name} is not set"
             )
         if not _PLAIN_VALUE.fullmatch(text):

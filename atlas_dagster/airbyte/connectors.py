@@ -94,7 +94,7 @@ def install(connection: EmbeddedConnection, data_dir: Path) -> Path:
                 try:
                     _install_venv(venv, connection_requirement(connection))
                 except ConnectorError as error:
-                    where = f"source of {connection.slug} in config/connections.yaml"
+                    where = f"source of {connection.slug} in {connection.file}"
                     raise ConnectorError(f"{error} ({where})") from None
                 (venv / _INSTALLED).touch()
     return _checked_executable(venv / "bin" / connection.executable, connection)

@@ -25,6 +25,7 @@ def main(project: str, url: str, mode: str) -> None:
         streams=(stream,),
         namespace="landing",
         prefix="",
+        file="config/connections.yaml",
     )
     Sync(connection, load_settings({"ATLAS_PROJECT_DIR": project}), url).run()
 

@@ -114,6 +114,7 @@ class Source:
             ),
             namespace="landing",
             prefix="",
+            file="conf/connections.yaml",
         )
 
     def catalog(self, *streams: Json) -> None:

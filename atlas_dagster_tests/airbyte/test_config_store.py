@@ -53,6 +53,7 @@ def connection(**config: Any) -> EmbeddedConnection:
         streams=(stream,),
         namespace="landing",
         prefix="",
+        file="conf/connections.yaml",
     )
 
 
@@ -101,7 +102,7 @@ def test_a_wrong_config_names_connection_key_and_what_was_expected(
 ) -> None:
     with pytest.raises(ConfigError) as raised:
         resolve(connection(**config), SPEC, tmp_path, {})
-    assert str(raised.value) == f"config/connections.yaml: connection shop: {message}"
+    assert str(raised.value) == f"conf/connections.yaml: connection shop: {message}"
 
 
 def test_secrets_are_those_of_the_spec_and_of_the_environment(tmp_path: Path) -> None:

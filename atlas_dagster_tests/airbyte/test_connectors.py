@@ -86,7 +86,7 @@ def test_a_package_that_does_not_exist_is_named_with_the_reason(
     assert str(raised.value) == (
         "airbyte-source-scripted==1.0.0 cannot be installed: Because there is no version of"
         " airbyte-source-scripted==1.0.0 at https://index"
-        " (source of scripted in config/connections.yaml)"
+        " (source of scripted in conf/connections.yaml)"
     )
     assert not (tmp_path / "connectors" / "airbyte-source-scripted-1.0.0").exists()
 
