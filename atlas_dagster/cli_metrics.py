@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import click
 
-from atlas_dagster.settings import load_settings
+from atlas_dagster.settings import (
+    METRICS_HOST_NAME,
+    METRICS_PORT,
+    METRICS_PORT_NAME,
+    load_settings,
+)
 from atlas_dagster.warehouse import resolve_url
 
 
@@ -13,16 +18,16 @@ from atlas_dagster.warehouse import resolve_url
     "--host",
     default="127.0.0.1",
     show_default=True,
-    envvar="ATLAS_METRICS_HOST",
+    envvar=METRICS_HOST_NAME,
     show_envvar=True,
     help="Where it listens.",
 )
 @click.option(
     "--port",
-    default=9464,
+    default=METRICS_PORT,
     show_default=True,
     type=click.IntRange(0, 65535),
-    envvar="ATLAS_METRICS_PORT",
+    envvar=METRICS_PORT_NAME,
     show_envvar=True,
     help="0: any that is free.",
 )

@@ -22,6 +22,9 @@ SHORTEST_SECRET = 16  # characters
 FIRST_DAY = "2020-01-01"
 FIRST_DAY_NAME = "ATLAS_FIRST_DAY"
 DEV_WEBSERVER_URL = "http://127.0.0.1:3000"
+METRICS_PORT = 9464
+METRICS_HOST_NAME = "ATLAS_METRICS_HOST"
+METRICS_PORT_NAME = "ATLAS_METRICS_PORT"
 CLOUD_CONFIGURATION_URL = "https://cloud.airbyte.com/api/v1"
 
 _WEBHOOK_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")  # what a path holds without an escape

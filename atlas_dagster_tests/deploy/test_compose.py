@@ -17,7 +17,13 @@ import jsonschema
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from atlas_dagster.settings import load_settings, load_webhook_settings
+from atlas_dagster.settings import (
+    METRICS_HOST_NAME,
+    METRICS_PORT,
+    METRICS_PORT_NAME,
+    load_settings,
+    load_webhook_settings,
+)
 from atlas_dagster_tests.deploy import compose, dockerfile
 from atlas_dagster_tests.deploy.compose import MissingError, interpolate
 from atlas_dagster_tests.integration.project import REPOSITORY
@@ -135,6 +141,14 @@ def test_what_services_are_told_are_settings_that_hold(services: dict[str, Json]
         assert load_settings(services[name]["environment"]).dagster_url is None
     webhook = load_webhook_settings(services["webhook"]["environment"])
     assert (webhook.host, webhook.port, webhook.most_bytes) == ("0.0.0.0", 8010, 1_000_000)
+
+
+def test_metrics_listen_where_the_service_publishes_them(services: dict[str, Json]) -> None:
+    metrics = services["metrics"]
+    assert metrics["environment"][METRICS_HOST_NAME] == "0.0.0.0"
+    assert metrics["environment"][METRICS_PORT_NAME] == str(METRICS_PORT)
+    assert metrics["ports"] == [f"127.0.0.1:{METRICS_PORT}:{METRICS_PORT}"]
+    assert f"//127.0.0.1:{METRICS_PORT}/metrics" in metrics["healthcheck"]["test"][-1]
 
 
 def test_with_a_postgres_of_ones_own_nothing_waits_for_ours() -> None:

@@ -19,6 +19,7 @@ from dagster_docker import DockerRunLauncher
 from ruamel.yaml import YAML
 
 from atlas_dagster.defs.code_location import build_code_location
+from atlas_dagster.settings import METRICS_HOST_NAME, METRICS_PORT_NAME
 from atlas_dagster_tests.airbyte.scripted import USERS
 from atlas_dagster_tests.deploy import compose
 from atlas_dagster_tests.deploy.containers import Containers, read_env
@@ -60,7 +61,7 @@ def test_runs_are_told_all_variables_of_the_env_example_that_concern_them() -> N
         *("ATLAS_PROJECT_DIR", "ATLAS_CONFIG_DIR", "ATLAS_DATA_DIR"),  # of the image
         *("ATLAS_WEBHOOK_TOKEN", "ATLAS_WEBHOOK_HOST", "ATLAS_WEBHOOK_PORT"),
         *("ATLAS_WEBHOOK_MAX_BYTES", "ATLAS_DAGSTER_WEBSERVER_URL"),
-        *("ATLAS_METRICS_HOST", "ATLAS_METRICS_PORT"),
+        *(METRICS_HOST_NAME, METRICS_PORT_NAME),
     }
     text = (REPOSITORY / ".env.example").read_text().partition("# Docker Compose")[0]
     lines = [line.removeprefix("# ") for line in text.splitlines()]
