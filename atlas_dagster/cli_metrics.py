@@ -33,11 +33,13 @@ from atlas_dagster.warehouse import resolve_url
 )
 def metrics(*, host: str, port: int) -> None:
     """Answer Prometheus at /metrics until it is stopped; it only reads."""
-    url = resolve_url(load_settings())
+    settings = load_settings()
+    url = resolve_url(settings)
     from atlas_dagster.http_server import base_url, listen
+    from atlas_dagster.metrics.definitions import DefinitionsReader
     from atlas_dagster.metrics.server import PATH, serve
 
     with listen(host, port, "--host, --port") as listener:
         click.echo(f"listening on {base_url(host, listener)}{PATH}")
-        serve(url, listener)
+        serve(url, DefinitionsReader(settings), listener)
     click.echo("stopped")

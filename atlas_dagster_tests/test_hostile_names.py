@@ -23,8 +23,10 @@ from atlas_dagster.cli_retention import retention
 from atlas_dagster.cli_roles import roles
 from atlas_dagster.cli_subject import subject
 from atlas_dagster.defs.code_location import build_code_location
+from atlas_dagster.metrics.definitions import DefinitionsReader
 from atlas_dagster.metrics.scrape import Scraper
 from atlas_dagster.names import bounded_identifier
+from atlas_dagster.settings import load_settings
 from atlas_dagster_tests.airbyte.scripted import record, table
 from atlas_dagster_tests.assets.daemon import Daemon
 from atlas_dagster_tests.integration.project import Project, connection, day, noon
@@ -200,7 +202,8 @@ def look_at_findings(world: World) -> None:
 
 
 def look_at_metrics(world: World) -> None:
-    text = Scraper(world.project.warehouse_url).scrape().decode()
+    definitions = DefinitionsReader(load_settings(world.project.variables))
+    text = Scraper(world.project.warehouse_url, definitions).scrape().decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}
     streams = {each.labels["stream"] for each in families["atlas_layer_rows"].samples}
     assert len(streams) == len(STREAMS)

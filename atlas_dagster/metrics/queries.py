@@ -1,23 +1,25 @@
 """The queries of a scrape: each is about all connections or streams at once, and reads by indexes.
 
-A query gives rows of labels, then the value; NULL of a value that is not known yet.
+They are given the connections by ``ids`` and ``slugs``, and ``tables`` of streams. A query gives
+rows of labels, then the value; NULL of a value that is not known. A scan of quality that has
+neither passed nor any result has not ended: it is yet to come, goes on, or was killed.
 """
 
 from __future__ import annotations
 
-SYNCS = """
-with recursive connection as (  -- the distinct ones, an index entry each
-    (select connection_id from pipeline.sync order by connection_id limit 1)
-    union all
-    select (
-        select next.connection_id from pipeline.sync as next
-        where next.connection_id > connection.connection_id
-        order by next.connection_id limit 1
-    )
-    from connection where connection.connection_id is not null
-)
+_CONNECTION = "unnest(%(ids)s::text[], %(slugs)s::text[]) as connection (connection_id, connection)"
+
+_STREAM = "(select * from pipeline.stream where table_name = any(%(tables)s)) as stream"
+
+# Only a scan that ended can have passed or warned; of the others, results tell.
+_HAS_ENDED = """(
+    {scan}.status in ('pass', 'warn')
+    or exists (select from pipeline.quality_result as one where one.scan_id = {scan}.scan_id)
+)"""
+
+SYNCS = f"""
 select
-    coalesce(catalog.connection, connection.connection_id) as connection,
+    connection.connection,
     extract(epoch from succeeded.ended_at)::float8 as last_success,
     extract(epoch from ended.ended_at)::float8 as last_end,
     extract(epoch from ended.ended_at - ended.created_at)::float8 as duration,
@@ -27,8 +29,7 @@ select
         where running.connection_id = connection.connection_id
             and running.status in ('pending', 'running')
     ) as running
-from connection
-left join pipeline.catalog using (connection_id)
+from {_CONNECTION}
 left join lateral (
     select * from pipeline.sync as one
     where one.connection_id = connection.connection_id and one.status = 'succeeded'
@@ -40,30 +41,32 @@ left join lateral (
         and one.status in ('succeeded', 'failed', 'cancelled')
     order by job_id desc limit 1
 ) as ended on true
-where connection.connection_id is not null
 """
 
-SYNC_COUNTS = """
-select coalesce(catalog.connection, connection_id), status, count(*)::float8
-from pipeline.sync
-left join pipeline.catalog using (connection_id)
-where status in ('succeeded', 'failed', 'cancelled')
-group by 1, 2
+# None is left out for being 0: what Prometheus first sees at 1 has not increased.
+SYNC_COUNTS = f"""
+select connection.connection, wanted.status, coalesce(counted.syncs, 0)::float8
+from {_CONNECTION}
+cross join unnest(array['succeeded', 'failed', 'cancelled']) as wanted (status)
+left join (
+    select connection_id, status, count(*) as syncs from pipeline.sync group by 1, 2
+) as counted using (connection_id, status)
 """
 
-STREAM_SYNCS = """
+STREAM_SYNCS = f"""
 select
     stream.connection,
     stream.stream,
     last.records_committed::float8 as records,
     last.bytes_committed::float8 as bytes
-from pipeline.stream
+from {_STREAM}
 cross join lateral (
     select sync_stream.* from pipeline.sync_stream
     where sync_stream.connection_id = stream.connection_id
         and sync_stream.namespace = stream.namespace
         and sync_stream.name = stream.name
         and sync_stream.status = 'complete'
+        and sync_stream.counted
         and sync_stream.job_id = (
             select max(sync.job_id) from pipeline.sync
             where sync.connection_id = stream.connection_id and sync.status = 'succeeded'
@@ -71,15 +74,15 @@ cross join lateral (
 ) as last
 """
 
-LAYERS = """
+LAYERS = f"""
 select stream.connection, stream.stream, layer, rows::float8
-from pipeline.layer_table
-join pipeline.stream using (table_name)
+from {_STREAM}
+join pipeline.layer_table using (table_name)
 """
 
-LAYER_RUNS = """
+LAYER_RUNS = f"""
 select stream.connection, stream.stream, layer, extract(epoch from at)::float8
-from pipeline.stream
+from {_STREAM}
 cross join lateral (
     select 'explore' as layer, taken_at as at
     from pipeline.explore_progress as progress
@@ -90,24 +93,28 @@ cross join lateral (
     cross join lateral (
         select score.layer, score.scanned_at
         from pipeline.quality_score as score
-        where score.table_name = stream.table_name and score.layer = wanted.layer
+        where score.table_name = stream.table_name
+            and score.layer = wanted.layer
+            and {_HAS_ENDED.format(scan="score")}
         order by score.scan_id desc limit 1
     ) as found
 ) as run
 """
 
-QUALITY = """
+QUALITY = f"""
 select
     stream.connection,
     stream.stream,
     newest.overall::float8 as score,
     results.failed::float8 as failed,
     results.warned::float8 as warned
-from pipeline.stream
+from {_STREAM}
 cross join lateral (
     select scan_id, overall
     from pipeline.quality_score as score
-    where score.table_name = stream.table_name and score.layer = 'chart'
+    where score.table_name = stream.table_name
+        and score.layer = 'chart'
+        and {_HAS_ENDED.format(scan="score")}
     order by scan_id desc limit 1
 ) as newest
 cross join lateral (
@@ -119,34 +126,44 @@ cross join lateral (
 ) as results
 """
 
-# The rule is that of quality/gate.py; days are those that chart was built of, each was scanned for
-# personal data before.
-HELD_DAYS = """
-select stream.connection, stream.stream, coalesce(held.days, 0)::float8
-from pipeline.stream
+# The rule is that of quality/gate.py, told apart by whether the scan has ended; days are those that
+# chart was built of, each was scanned for personal data before.
+DAYS = f"""
+select
+    stream.connection,
+    stream.stream,
+    coalesce(days.held, 0)::float8 as held,
+    coalesce(days.unfinished, 0)::float8 as unfinished
+from {_STREAM}
 left join (
-    select blocking.table_name, count(distinct scan.day) as days
-    from pipeline.quality_score as blocking
+    select
+        blocking.table_name,
+        count(distinct scan.day) filter (where blocking.has_ended) as held,
+        count(distinct scan.day) filter (where not blocking.has_ended) as unfinished
+    from (
+        select score.*, {_HAS_ENDED.format(scan="score")} as has_ended
+        from pipeline.quality_score as score
+        where score.layer = 'chart' and score.status in ('fail', 'error')
+    ) as blocking
     join pipeline.pii_scan as scan
         on scan.table_name = blocking.table_name
         and (
             blocking.first_day is null
             or scan.day between blocking.first_day and blocking.last_day
         )
-    where blocking.layer = 'chart'
-        and blocking.status in ('fail', 'error')
-        and not exists (
-            select from pipeline.quality_score as later
-            where later.table_name = blocking.table_name
-                and later.layer = 'chart'
-                and later.scan_id > blocking.scan_id
-                and (later.first_day is null or scan.day between later.first_day and later.last_day)
-        )
+    where not exists (
+        select from pipeline.quality_score as later
+        where later.table_name = blocking.table_name
+            and later.layer = 'chart'
+            and later.scan_id > blocking.scan_id
+            and (later.first_day is null or scan.day between later.first_day and later.last_day)
+            and {_HAS_ENDED.format(scan="later")}
+    )
     group by blocking.table_name
-) as held using (table_name)
+) as days using (table_name)
 """
 
-PERSONAL_FIELDS = """
+PERSONAL_FIELDS = f"""
 select
     stream.connection,
     stream.stream,
@@ -156,12 +173,34 @@ select
             and finding.day = newest.day
             and finding.verdict is not null
     )
-from pipeline.stream
+from {_STREAM}
 cross join lateral (
     select table_name, day from pipeline.pii_scan as scan
     where scan.table_name = stream.table_name
     order by day desc limit 1
 ) as newest
+"""
+
+# Of all days it would be a hundred times as much to read; what is found once is often found again.
+FIELDS = f"""
+select stream.connection, stream.stream, found.path, found.entities
+from {_STREAM}
+cross join lateral (
+    select min(day) as first_day from (
+        select day from pipeline.pii_scan as scan
+        where scan.table_name = stream.table_name
+        order by day desc limit 7
+    ) as newest
+) as since
+left join lateral (
+    select path, array_agg(distinct entity) as entities
+    from pipeline.pii_finding as finding
+    where finding.table_name = stream.table_name
+        and finding.day >= since.first_day
+        and finding.verdict is not null
+    group by path
+) as found on true
+where since.first_day is not null
 """
 
 DELIVERIES = """

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from atlas_dagster import http_server
 from atlas_dagster.logs import configure_logging
+from atlas_dagster.metrics.definitions import DefinitionsReader
 from atlas_dagster.metrics.scrape import Scraper
 
 PATH = "/metrics"
@@ -36,7 +37,7 @@ def build_app(scraper: Scraper) -> Starlette:
     return Starlette(routes=[Route(PATH, metrics, methods=["GET"])], lifespan=lifespan)
 
 
-def serve(url: str, listener: socket.socket) -> None:
+def serve(url: str, definitions: DefinitionsReader, listener: socket.socket) -> None:
     """Answer scrapes until SIGTERM or SIGINT."""
     configure_logging()
-    http_server.serve(build_app(Scraper(url)), listener, MOST_CONNECTIONS)
+    http_server.serve(build_app(Scraper(url, definitions)), listener, MOST_CONNECTIONS)

@@ -151,6 +151,15 @@ def test_metrics_listen_where_the_service_publishes_them(services: dict[str, Jso
     assert f"//127.0.0.1:{METRICS_PORT}/metrics" in metrics["healthcheck"]["test"][-1]
 
 
+def test_metrics_tell_of_the_connections_that_runs_have(services: dict[str, Json]) -> None:
+    mount = "./config:/app/config:ro"
+    assert mount in services["code"]["volumes"]
+    assert mount in services["metrics"]["volumes"]
+    by_images = compose.services(DOCKER, {**SECRETS, "DOCKER_GID": "999"})
+    assert mount not in by_images["code"]["volumes"]
+    assert by_images["metrics"]["volumes"] == []  # those of the image
+
+
 def test_with_a_postgres_of_ones_own_nothing_waits_for_ours() -> None:
     url = {"ATLAS_WAREHOUSE_URL": "postgresql://me@db.example.com/warehouse"}
     told = compose.services(OWN_POSTGRES, {**SECRETS, **url})

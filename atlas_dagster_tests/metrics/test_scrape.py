@@ -4,90 +4,32 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
+from atlas_dagster.catalog import Table
 from atlas_dagster.metrics import queries
-from atlas_dagster.metrics.scrape import Scraper
+from atlas_dagster.metrics import scrape as scrape_module
 from atlas_dagster.quality.gate import held_days
-from atlas_dagster.warehouse import PgConnection
+from atlas_dagster.quality.queries import Scan
+from atlas_dagster.quality.score import score
+from atlas_dagster.quality.spec import MissingParameters, Outcome, Rule, Status
+from atlas_dagster.quality.store import save_scan, start_scan
+from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster_tests.conftest import database_url
+from atlas_dagster_tests.metrics.support import Samples, scrape, scraper
+from atlas_dagster_tests.quality.support import check
 
 ALERTS = Path(__file__).parents[2] / "docs" / "examples" / "alerts.yml"
 
-Samples = dict[tuple[str, ...], float]
 
-
-@pytest.fixture
-def filled(warehouse: PgConnection) -> PgConnection:
-    """A connection with a good sync and then a failed one, and one that never ended well."""
-    warehouse.execute(
-        """
-        insert into pipeline.catalog (connection_id, connection, details, destination)
-        values ('c1', 'shop', '{}', '{}');
-        insert into pipeline.stream (table_name, connection, stream, connection_id, name)
-        values ('shop__users', 'shop', 'users', 'c1', 'users');
-        insert into pipeline.sync (connection_id, job_id, status, created_at, ended_at) values
-            ('c1', 1, 'succeeded', '2026-01-01T00:00Z', '2026-01-01T00:01Z'),
-            ('c1', 2, 'failed', '2026-01-02T00:00Z', '2026-01-02T00:00:30Z'),
-            ('c1', 3, 'running', now(), null),
-            ('c2', 9, 'failed', '2026-01-02T00:00Z', '2026-01-02T00:00:30Z');
-        insert into pipeline.sync_stream (connection_id, job_id, name, generation_id,
-            minimum_generation_id, status, records_committed, bytes_committed) values
-            ('c1', 1, 'users', 0, 0, 'complete', 300, 9000),
-            ('c1', 2, 'users', 0, 0, 'incomplete', 7, 70);
-        insert into pipeline.layer_table (layer, table_name, definition, rows, current_rows) values
-            ('explore', 'shop__users', '', 300, null), ('navigate', 'shop__users', '', 200, 100);
-        insert into pipeline.explore_progress (table_name, landing, snapshot, place, taken_at)
-        values ('shop__users', 1, pg_current_snapshot(), 'here', '2026-01-01T00:02Z');
-        insert into pipeline.quality_score (table_name, layer, first_day, last_day, run_id,
-            scanned_at, status, overall, coverage, is_graded, not_checked) values
-            ('shop__users', 'chart', '2026-01-01', '2026-01-01', 'r', '2026-01-01T00:03Z', 'pass',
-                100, 1, true, '{}'),
-            ('shop__users', 'chart', '2026-01-02', '2026-01-03', 'r', '2026-01-03T00:03Z', 'fail',
-                80, 1, true, '{}'),
-            ('shop__users', 'navigate', null, null, 'r', '2026-01-01T00:04Z', 'pass', 100, 1, true,
-                '{}');
-        insert into pipeline.quality_result (scan_id, check_name, rule, dimension, columns, origin,
-            status, message)
-        select 2, status, 'r', 'validity', '{}', 'o', status, ''
-        from unnest(array['pass', 'fail', 'error', 'warn']) as status;
-        insert into pipeline.pii_scan (table_name, day, recognizers, rows, result, run_id)
-        select 'shop__users', day, '', 1, '{}', 'r'
-        from unnest(array['2026-01-01', '2026-01-02', '2026-01-03']::date[]) as day;
-        insert into pipeline.pii_finding (table_name, day, path, entity, field_rows, values, rows,
-            mean_score, max_score, verdict) values
-            ('shop__users', '2026-01-03', '{mail}', 'EMAIL_ADDRESS', 1, 1, 1, 1, 1, 'values'),
-            ('shop__users', '2026-01-03', '{mail}', 'URL', 1, 1, 1, 1, 1, 'values'),
-            ('shop__users', '2026-01-03', '{id}', 'PHONE_NUMBER', 1, 1, 1, 1, 1, null),
-            ('shop__users', '2026-01-01', '{old}', 'PERSON', 1, 1, 1, 1, 1, 'name');
-        insert into pipeline.qalita_delivery (key, connection_id, connection, connection_name,
-            content, state, written_at) values
-            ('a', 'c1', 'shop', 'shop', '{}', 'open', '2026-01-01T00:00Z'),
-            ('b', 'c1', 'shop', 'shop', '{}', 'parked', '2025-01-01T00:00Z'),
-            ('c', 'c1', 'shop', 'shop', '{}', 'done', '2024-01-01T00:00Z');
-        insert into pipeline.notice (kind, fingerprint, source) values ('sync', 'f', 'webhook');
-        insert into pipeline.webhook_refusal (reason, hour, times, last_at) values
-            (E'a "reason"\\nof \\\\ two lines', date_trunc('hour', now()), 5, now()),
-            ('long ago', now() - interval '1 day', 7, now());
-        """
-    )
-    return warehouse
-
-
-def scrape(url: str) -> dict[str, Samples]:
-    """Values by name, then by the values of labels, which stand in the order of their names."""
-    found: dict[str, Samples] = {}
-    for family in text_string_to_metric_families(Scraper(url).scrape().decode()):
-        for sample in family.samples:
-            labels = tuple(sample.labels.values())
-            found.setdefault(sample.name, {})[labels] = sample.value
-        found.setdefault(family.name, {})
-    return found
+def alert_rules() -> list[dict[str, Any]]:
+    return [rule for group in YAML(typ="safe").load(ALERTS)["groups"] for rule in group["rules"]]
 
 
 def seconds(text: str) -> float:
@@ -101,7 +43,10 @@ def test_every_number_is_what_the_tables_say(filled: PgConnection, warehouse_url
         "atlas_syncs_total": {
             ("shop", "succeeded"): 1,
             ("shop", "failed"): 1,
+            ("shop", "cancelled"): 0,
+            ("c2", "succeeded"): 0,
             ("c2", "failed"): 1,
+            ("c2", "cancelled"): 0,
         },
         "atlas_sync_last_success_timestamp_seconds": {("shop",): seconds("2026-01-01T00:01:00")},
         "atlas_sync_last_end_timestamp_seconds": {
@@ -126,6 +71,7 @@ def test_every_number_is_what_the_tables_say(filled: PgConnection, warehouse_url
         "atlas_quality_checks_failed": {users: 2},
         "atlas_quality_checks_warned": {users: 1},
         "atlas_gate_held_partitions": {users: 2},
+        "atlas_quality_unfinished_partitions": {users: 0},
         "atlas_personal_data_fields": {users: 1},
         "atlas_qalita_deliveries": {("open",): 1, ("in_doubt",): 0, ("parked",): 1},
         "atlas_qalita_oldest_delivery_timestamp_seconds": {(): seconds("2026-01-01T00:00:00")},
@@ -143,7 +89,7 @@ def test_an_empty_warehouse_has_the_same_metrics(warehouse_url: str) -> None:
 
 
 def test_every_metric_of_the_alert_rules_is_told(filled: PgConnection, warehouse_url: str) -> None:
-    rules = [rule for group in YAML(typ="safe").load(ALERTS)["groups"] for rule in group["rules"]]
+    rules = alert_rules()
     assert len(rules) > 10
     told = scrape(warehouse_url)
     for rule in rules:
@@ -153,9 +99,20 @@ def test_every_metric_of_the_alert_rules_is_told(filled: PgConnection, warehouse
         assert {"alert", "expr", "labels", "annotations"} <= rule.keys() | {"for"}
 
 
+def test_no_alert_needs_a_past_that_a_new_series_does_not_have() -> None:
+    """Over a time that it has not existed for, a function fires at once, and `offset` never."""
+    for rule in alert_rules():
+        past = re.findall(r"\w+_over_time|offset|increase|rate|delta", rule["expr"])
+        counters = re.findall(r"increase\(atlas_\w+_total\b", rule["expr"])  # count from 0 on
+        assert len(past) == len(counters), rule
+
+
 def test_held_days_are_those_of_the_gate(warehouse: PgConnection, warehouse_url: str) -> None:
     chance = random.Random(7)
     days = [date(2026, 1, n) for n in range(1, 8)]
+    warehouse.execute(
+        "insert into pipeline.sync (connection_id, job_id, status) values ('c1', 1, 'running')"
+    )
     for number in range(12):
         table = f"shop__s{number}"
         warehouse.execute(
@@ -191,11 +148,17 @@ def scan(warehouse: PgConnection, table: str, chance: random.Random, days: list[
         " values (%s, %s, %s, %s, 'r', %s, 1, true, '{}')",
         (table, layer, first, last, status),
     )
+    warehouse.execute(
+        "insert into pipeline.quality_result"
+        " (scan_id, check_name, rule, dimension, columns, origin, status, message)"
+        " select max(scan_id), 'c', 'r', 'd', '{}', 'o', %s, '' from pipeline.quality_score",
+        (status,),
+    )
 
 
 def test_a_server_that_is_down_is_told(postgres: str) -> None:
     url = "postgresql://atlas:a-secret@127.0.0.1:1/atlas"
-    text = Scraper(url).scrape().decode()
+    text = scraper(url).scrape().decode()
     assert text.startswith("# PostgreSQL is not reachable: ")
     assert "\natlas_up 0.0\n" in text
     assert "a-secret" not in text
@@ -206,24 +169,71 @@ def test_a_database_of_another_version_tells_its_version_alone(
 ) -> None:
     assert scrape(database_url(postgres, "postgres"))["atlas_schema_version"] == {(): 0}
     warehouse.execute("insert into pipeline.schema_version values (999, 'later')")
-    text = Scraper(warehouse_url).scrape().decode()
+    text = scraper(warehouse_url).scrape().decode()
     assert text.startswith("# the database is at version 999, this Atlas knows")
     assert "\natlas_up 0.0\n" in text
 
 
 def test_a_connection_that_went_is_opened_anew(warehouse: PgConnection, warehouse_url: str) -> None:
-    scraper = Scraper(warehouse_url)
+    asked = scraper(warehouse_url)
     for _ in range(2):
-        assert b"\natlas_up 1.0\n" in scraper.scrape()
+        assert b"\natlas_up 1.0\n" in asked.scrape()
         warehouse.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where application_name = 'atlas metrics' and datname = current_database()"
         )
-    scraper.close()
+    asked.close()
 
 
 def test_a_scrape_only_reads(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write = "insert into pipeline.notice (kind, fingerprint, source) values ('sync', 'f', 'poll')"
     monkeypatch.setattr(queries, "LAYERS", write)
-    text = Scraper(warehouse_url).scrape().decode()
+    text = scraper(warehouse_url).scrape().decode()
     assert text.startswith("# PostgreSQL: cannot execute INSERT in a read-only transaction")
+
+
+def test_a_statement_that_takes_too_long_is_not_asked_again(
+    warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scrape_module, "STATEMENT_SECONDS", 3)
+    asked = scraper(warehouse_url)
+    assert b"\natlas_up 1.0\n" in asked.scrape()
+    with connect(warehouse_url, autocommit=False) as other:
+        other.execute("lock table pipeline.sync")
+        start = time.monotonic()
+        text = asked.scrape().decode()
+        took = time.monotonic() - start
+    assert text.startswith("# PostgreSQL: canceling statement due to statement timeout\n")
+    assert 3 <= took < 6
+    assert b"\natlas_up 1.0\n" in asked.scrape()
+    asked.close()
+
+
+def test_what_airbyte_does_not_count_is_not_told_as_nothing(
+    filled: PgConnection, warehouse_url: str
+) -> None:
+    filled.execute(
+        "update pipeline.sync_stream set counted = false, records_committed = 0,"
+        " bytes_committed = 0 where job_id = 1"
+    )
+    found = scrape(warehouse_url)
+    assert found["atlas_sync_last_records"] == {}
+    assert found["atlas_sync_last_bytes"] == {}
+
+
+def test_a_scan_that_has_begun_is_told_apart_from_those_that_ended(
+    filled: PgConnection, warehouse_url: str
+) -> None:
+    """Be it one that goes on, or one that was killed."""
+    users, before = ("shop", "users"), scrape(warehouse_url)
+    one_day = Scan(Table("chart", "shop__users"), (date(2026, 1, 1), date(2026, 1, 1)))
+    started = start_scan(filled, one_day, "the run")
+    during = scrape(warehouse_url)
+    assert during.pop("atlas_quality_unfinished_partitions") == {users: 1}
+    assert before.pop("atlas_quality_unfinished_partitions") == {users: 0}
+    assert during == before
+    ended = [Outcome(check(Rule.MISSING, "email", given=MissingParameters()), Status.PASS, ratio=1)]
+    save_scan(filled, one_day, ended, score(ended), "the run", started=started)
+    after = scrape(warehouse_url)
+    assert after["atlas_quality_unfinished_partitions"] == {users: 0}
+    assert after["atlas_quality_score"] == {users: 100}
