@@ -10,7 +10,7 @@ from atlas_dagster.warehouse import PgConnection
 
 @dataclass(frozen=True)
 class Current:
-    """The slugs of the connections, by id, and the tables of their streams."""
+    """The ids of the connections, by slug, and the tables of their streams."""
 
     connections: Mapping[str, str]
     tables: list[str]
@@ -19,8 +19,8 @@ class Current:
     def parameters(self) -> dict[str, list[str]]:
         """What the queries of a scrape are given."""
         return {
-            "ids": list(self.connections),
-            "slugs": list(self.connections.values()),
+            "ids": list(self.connections.values()),
+            "slugs": list(self.connections),
             "tables": self.tables,
         }
 
@@ -28,21 +28,22 @@ class Current:
 def load_current(connection: PgConnection, embedded: Mapping[str, str] | None) -> Current:
     """The embedded connections, and those that the last catalog of an Airbyte server has.
 
-    ``embedded`` has slugs by id. None: they are not known, and all that ever were synced are told
+    ``embedded`` has ids by slug. None: they are not known, and all that ever were synced are told
     of. Streams are those of a connection's last sync.
     """
     if embedded is None:
         connections = dict(connection.execute(_LEDGER).fetchall())
     else:
         connections = {**dict(connection.execute(_SERVED).fetchall()), **embedded}
-    tables = connection.execute(_TABLES, {"ids": list(connections)}).fetchall()
+    tables = connection.execute(_TABLES, {"ids": list(connections.values())}).fetchall()
     return Current(connections, [str(row[0]) for row in tables])
 
 
 _SERVED = """
-select stored->>'id', stored->>'slug'
+select stored->>'slug', stored->>'id'
 from pipeline.workspace_snapshot
 cross join json_array_elements(snapshot->'connections') as stored
+order by fetched_at
 """
 
 _LEDGER = """
@@ -56,7 +57,7 @@ with recursive connection as (  -- the distinct ones, an index entry each
     )
     from connection where connection.connection_id is not null
 )
-select connection_id, coalesce(catalog.connection, connection_id)
+select coalesce(catalog.connection, connection_id), connection_id
 from connection
 left join pipeline.catalog using (connection_id)
 where connection_id is not null

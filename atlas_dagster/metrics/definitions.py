@@ -13,7 +13,7 @@ from atlas_dagster.settings import Settings
 
 @dataclass(frozen=True)
 class Definitions:
-    """The slugs of the embedded connections, by id, and the rules of these and of others."""
+    """The ids of the embedded connections, by slug, and the rules of these and of others."""
 
     embedded: Mapping[str, str]
     rules: AtlasRules
@@ -37,7 +37,7 @@ class DefinitionsReader:
             return None
         stamps = [_stamp(file) for file in (settings.connections_file, settings.atlas_file)]
         if stamps != self._read_at:
-            embedded = {found.id: found.slug for found in load_connections(settings)}
+            embedded = {found.slug: found.id for found in load_connections(settings)}
             self._definitions = Definitions(embedded, load_rules(settings, None))
             self._read_at = stamps
         return self._definitions

@@ -168,7 +168,7 @@ def _quality(ask: Ask) -> Iterator[Metric]:
         _STREAM,
         {
             "atlas_gate_held_partitions": "Partitions (days) of chart that the gate holds back",
-            "atlas_quality_unfinished_partitions": "Partitions of chart that wait for a scan to end",
+            "atlas_quality_unfinished_partitions": "Partitions of chart that wait for a scan",
         },
     )
 

@@ -133,6 +133,22 @@ def test_a_connection_that_was_made_anew_is_told_of_once_by_its_slug(
     assert found == {("sales",): 0}  # by its slug, although no catalog of it was ever kept
 
 
+def test_of_two_connections_with_a_slug_the_one_that_was_seen_last_is_told_of(
+    warehouse: PgConnection, warehouse_url: str, config: Path
+) -> None:
+    """Those of a workspace that was asked before, say."""
+    warehouse.execute(
+        "insert into pipeline.workspace_snapshot (workspace_id, snapshot, fetched_at) values"
+        " ('before', %s, now() - interval '1 day')",
+        (json.dumps({"connections": [{"id": "old", "name": "sales", "slug": "sales"}]}),),
+    )
+    serve(warehouse, new="sales")
+    sync(warehouse, "new", "sales", "orders")
+    text = scraper(warehouse_url, config).scrape().decode()
+    assert text.count('atlas_syncs_total{connection="sales",status="succeeded"} ') == 1
+    assert 'atlas_syncs_total{connection="sales",status="succeeded"} 1.0\n' in text
+
+
 def test_failures_of_a_connection_count_from_0_on(warehouse_url: str, config: Path) -> None:
     """What Prometheus first sees at 1 has not increased."""
     counts = scrape(warehouse_url, config)["atlas_syncs_total"]
