@@ -36,7 +36,7 @@ class LastSync:
 
 @dataclass(frozen=True)
 class Quality:
-    """The scan of the run, else the newest one; ``first_day`` is None of the whole table.
+    """The scan of the run, else the newest one that ended; ``first_day`` is None of all of chart.
 
     ``broken`` holds name, status and message of the checks that warned, failed or had an error.
     """
@@ -232,10 +232,15 @@ _QUALITY = """
     from (
         select *
         from pipeline.quality_score
-        where table_name = %(table_name)s and layer = 'chart'
+        where table_name = %(table_name)s
+            and layer = 'chart'
+            and exists (
+                select from pipeline.quality_result as one
+                where one.scan_id = pipeline.quality_score.scan_id
+            )
         order by run_id = %(run_id)s desc, scan_id desc
         limit 1
     ) as scan
-    left join pipeline.quality_result result using (scan_id)
+    join pipeline.quality_result result using (scan_id)
     group by scan_id, overall, coverage, first_day, last_day
 """

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from atlas_dagster.catalog import Table
+from atlas_dagster.quality.queries import Scan
+from atlas_dagster.quality.store import start_scan
+from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.airbyte.scripted import record, state, table
 from atlas_dagster_tests.assets.test_layers import metadata, run, run_range
 from atlas_dagster_tests.integration.project import Project, ScriptedConnector, day, noon
@@ -75,6 +80,19 @@ def test_what_was_never_scanned_is_not_said_to_hold_nothing_personal(
     found = metadata(run(instance, "crm", day(), assets), "navigate", "crm", "people")
     assert "- Personal data: never looked for" in found["atlas/summary"]
     assert "atlas/pii_fields" not in found
+
+
+def test_a_scan_that_has_not_ended_is_not_taken_for_the_newest(
+    instance: dg.DagsterInstance, crm: ScriptedConnector, warehouse: PgConnection
+) -> None:
+    assert run(instance, "crm", day()).success
+    yesterday = date.fromisoformat(day(1))
+    killed = Scan(Table("chart", "crm__people"), (yesterday, yesterday))
+    start_scan(warehouse, killed, "a run that was killed")
+    assets = [dg.AssetKey(["navigate", "crm", "people"])]
+    page = metadata(run(instance, "crm", day(), assets), "navigate", "crm", "people")
+    assert f"- Quality of {day()}: " in page["atlas/summary"]
+    assert page["atlas/quality_score"] > 0
 
 
 def test_a_build_of_many_days_keeps_the_page_once(
