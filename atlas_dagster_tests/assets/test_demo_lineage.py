@@ -48,6 +48,8 @@ def test_its_own_runs_are_in_a_file_and_no_others(
         assert [found for event in events for found in mistakes(event)] == []
     slow = itertools.count(time.monotonic(), 100.0)
     monkeypatch.setattr(sending, "monotonic", lambda: next(slow))
-    assert write_demo_lineage(load_settings(), instance, "d-1") == written, "however long it takes"
+    assert write_demo_lineage(load_settings(), instance, "d-1") == (file, 4), (
+        "however long it takes"
+    )
     monkeypatch.setenv("OPENLINEAGE_URL", "http://127.0.0.1:1")
     assert write_demo_lineage(load_settings(), instance, "d-1") is None
