@@ -234,10 +234,7 @@ _QUALITY = """
         from pipeline.quality_score
         where table_name = %(table_name)s
             and layer = 'chart'
-            and exists (
-                select from pipeline.quality_result as one
-                where one.scan_id = pipeline.quality_score.scan_id
-            )
+            and has_ended
         order by run_id = %(run_id)s desc, scan_id desc
         limit 1
     ) as scan

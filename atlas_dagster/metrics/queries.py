@@ -1,8 +1,7 @@
 """The queries of a scrape: each is about all connections or streams at once, and reads by indexes.
 
 They are given the connections by ``ids`` and ``slugs``, and ``tables`` of streams. A query gives
-rows of labels, then the value; NULL of a value that is not known. A scan of quality that has
-neither passed nor any result has not ended: it is yet to come, goes on, or was killed.
+rows of labels, then the value; NULL of a value that is not known.
 """
 
 from __future__ import annotations
@@ -10,12 +9,6 @@ from __future__ import annotations
 _CONNECTION = "unnest(%(ids)s::text[], %(slugs)s::text[]) as connection (connection_id, connection)"
 
 _STREAM = "(select * from pipeline.stream where table_name = any(%(tables)s)) as stream"
-
-# Only a scan that ended can have passed or warned; of the others, results tell.
-_HAS_ENDED = """(
-    {scan}.status in ('pass', 'warn')
-    or exists (select from pipeline.quality_result as one where one.scan_id = {scan}.scan_id)
-)"""
 
 SYNCS = f"""
 select
@@ -95,7 +88,7 @@ cross join lateral (
         from pipeline.quality_score as score
         where score.table_name = stream.table_name
             and score.layer = wanted.layer
-            and {_HAS_ENDED.format(scan="score")}
+            and score.has_ended
         order by score.scan_id desc limit 1
     ) as found
 ) as run
@@ -114,7 +107,7 @@ cross join lateral (
     from pipeline.quality_score as score
     where score.table_name = stream.table_name
         and score.layer = 'chart'
-        and {_HAS_ENDED.format(scan="score")}
+        and score.has_ended
     order by scan_id desc limit 1
 ) as newest
 cross join lateral (
@@ -140,25 +133,23 @@ left join (
         blocking.table_name,
         count(distinct scan.day) filter (where blocking.has_ended) as held,
         count(distinct scan.day) filter (where not blocking.has_ended) as unfinished
-    from (
-        select score.*, {_HAS_ENDED.format(scan="score")} as has_ended
-        from pipeline.quality_score as score
-        where score.layer = 'chart' and score.status in ('fail', 'error')
-    ) as blocking
+    from pipeline.quality_score as blocking
     join pipeline.pii_scan as scan
         on scan.table_name = blocking.table_name
         and (
             blocking.first_day is null
             or scan.day between blocking.first_day and blocking.last_day
         )
-    where not exists (
-        select from pipeline.quality_score as later
-        where later.table_name = blocking.table_name
-            and later.layer = 'chart'
-            and later.scan_id > blocking.scan_id
-            and (later.first_day is null or scan.day between later.first_day and later.last_day)
-            and {_HAS_ENDED.format(scan="later")}
-    )
+    where blocking.layer = 'chart'
+        and blocking.status in ('fail', 'error')
+        and not exists (
+            select from pipeline.quality_score as later
+            where later.table_name = blocking.table_name
+                and later.layer = 'chart'
+                and later.scan_id > blocking.scan_id
+                and (later.first_day is null or scan.day between later.first_day and later.last_day)
+                and later.has_ended
+        )
     group by blocking.table_name
 ) as days using (table_name)
 """

@@ -150,7 +150,7 @@ join lateral (
 _SCORES = """
 select distinct on (table_name, run_id) *
 from pipeline.quality_score
-where run_id = any(%s) and table_name = any(%s) and layer = 'chart'
+where run_id = any(%s) and table_name = any(%s) and layer = 'chart' and has_ended
 order by table_name, run_id, scan_id desc
 """
 

@@ -59,7 +59,8 @@ def start_scan(connection: PgConnection, scan: Scan, run_id: str) -> int:
     unknown = Score(dict.fromkeys(Dimension), None, 0.0, False, Status.ERROR, ())
     with connection.transaction():
         connection.execute(_FORGET_EXPECTED, (scan.table.name, run_id))
-        return save_scan(connection, scan, (), unknown, run_id)
+        row = {**_score_row(scan, unknown, run_id, "chart"), "has_ended": False}
+        return _save_score(connection, row, None)
 
 
 def expect_scan(connection: PgConnection, scan: Scan, run_id: str) -> None:
@@ -132,12 +133,11 @@ where score.scan_id = sample.scan_id
 """
 
 _FORGET_EXPECTED = """
-delete from pipeline.quality_score as score
+delete from pipeline.quality_score
 where table_name = %s
     and layer = 'chart'
     and run_id = %s
-    and status = 'error'
-    and not exists (select from pipeline.quality_result where scan_id = score.scan_id)
+    and not has_ended
 """
 
 _SAVE_RESULT = """
@@ -183,6 +183,7 @@ def _score_row(scan: Scan, score: Score, run_id: str, layer: str) -> dict[str, A
         "first_day": first,
         "last_day": last,
         "run_id": run_id,
+        "has_ended": True,
         "status": score.status.value,
         "overall": score.overall,
         "coverage": score.coverage,
