@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from atlas_dagster.cli_streams import counted
+from atlas_dagster.counted import counted
 from atlas_dagster.errors import AirbyteUnavailableError, AtlasError
 from atlas_dagster.settings import Settings, load_settings
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from atlas_dagster.airbyte.catalogs import WORKSPACE_ID
 from atlas_dagster.catalog import Table
-from atlas_dagster.cli_streams import counted
+from atlas_dagster.counted import counted
 from atlas_dagster.errors import BusyError, ConfigError, WarehouseError
 from atlas_dagster.roles import grants
 from atlas_dagster.roles.grants import READABLE_STATE, READER, WRITER, Surroundings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from atlas_dagster.counted import counted as counted
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.warehouse import PgConnection
 
@@ -40,8 +41,3 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[st
         ).rstrip()
         for row in rows
     ]
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things: ``1 day``, ``2,000 days``."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from atlas_dagster.airbyte.snapshot import served_slugs
-from atlas_dagster.cli_streams import aligned, counted, known_streams
+from atlas_dagster.cli_streams import aligned, known_streams
+from atlas_dagster.counted import counted
 from atlas_dagster.errors import AtlasError
 from atlas_dagster.rules import load_rules
 from atlas_dagster.settings import load_settings
@@ -163,9 +164,10 @@ def _elsewhere(outcome: Outcome) -> Iterator[str]:
 def _tell_landing(outcome: Outcome) -> None:
     for label, rows in outcome.rows.items():
         if rows.landing:
+            they_are, have = ("it is", "has") if rows.landing == 1 else ("they are", "have")
             click.echo(
-                f"{label}: landing still holds {counted(rows.landing, 'row')}: they are not taken"
-                " again, and have to go at the source, from which Airbyte rewrites landing"
+                f"{label}: landing still holds {counted(rows.landing, 'row')}: {they_are} not taken"
+                f" again, and {have} to go at the source, from which Airbyte rewrites landing"
             )
 
 

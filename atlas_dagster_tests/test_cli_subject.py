@@ -119,7 +119,7 @@ def test_erasing_asks_first_and_does_nothing_without_a_yes(crm: PgConnection) ->
     told = run("erase", "--value", ANN, stdin="y\n")
     assert told.splitlines()[-3:] == [
         "erased (redact) in 2 streams",
-        "crm/accounts: landing still holds 1 row: they are not taken again, and have to go at the"
+        "crm/accounts: landing still holds 1 row: it is not taken again, and has to go at the"
         " source, from which Airbyte rewrites landing",
         "crm/users: landing still holds 2 rows: they are not taken again, and have to go at the"
         " source, from which Airbyte rewrites landing",

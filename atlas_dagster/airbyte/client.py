@@ -14,12 +14,14 @@ from dagster import get_dagster_logger
 from dagster_airbyte.resources import AirbyteClient
 from dagster_airbyte.translator import AirbyteJob
 from dagster_airbyte.types import AirbyteOutput
+from dagster_shared.utils.warnings import disable_dagster_warnings
 from pydantic import PrivateAttr
 
 from atlas_dagster.airbyte import catalogs, connectors, jobs
 from atlas_dagster.airbyte.jobs import Job, StreamSync
 from atlas_dagster.airbyte.sync import StreamCount, Sync
 from atlas_dagster.config import EmbeddedConnection, load_connections
+from atlas_dagster.counted import counted
 from atlas_dagster.errors import ConfigError, WarehouseError
 from atlas_dagster.settings import Settings
 from atlas_dagster.warehouse import PgConnection, connect, migrate, resolve_session_url, resolve_url
@@ -47,6 +49,10 @@ class EmbeddedAirbyteClient(AirbyteClient):
     _told_at: float = PrivateAttr(default=0.0)
     _told_stage: str = PrivateAttr(default="")
     _told: list[StreamCount] = PrivateAttr(default_factory=list[StreamCount])
+
+    def __init__(self, **values: Any) -> None:
+        with disable_dagster_warnings():  # that AirbyteClient is in beta
+            super().__init__(**values)
 
     @classmethod
     def open(cls, settings: Settings) -> EmbeddedAirbyteClient:
@@ -220,9 +226,8 @@ class EmbeddedAirbyteClient(AirbyteClient):
             counts = sync.counts()
             for count in counts:
                 if count not in self._told:
-                    self._log.info(
-                        f"{count.name}: {count.records:,} records, {count.states:,} states"
-                    )
+                    records = counted(count.records, "record")
+                    self._log.info(f"{count.name}: {records}, {counted(count.states, 'state')}")
             self._told = counts
 
 

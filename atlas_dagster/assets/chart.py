@@ -15,6 +15,7 @@ from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name, tell
 from atlas_dagster.assets.partitions import day_range
 from atlas_dagster.assets.personal_data import column_tags, load_personal_data, refuse_forbidden
 from atlas_dagster.catalog import Stream
+from atlas_dagster.counted import counted
 from atlas_dagster.layers.chart import build_chart
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.policy import policed_stream
@@ -87,7 +88,7 @@ def materialize_chart(
         if result.inserted or result.rebuilt:
             expect_scan(connection, Scan(stream.chart, days), run_id)
     context.log.info(
-        f"{stream.label}: {result.inserted:,} versions typed, {result.invalid:,} invalid"
+        f"{stream.label}: {counted(result.inserted, 'version')} typed, {result.invalid:,} invalid"
     )
     if result.rebuilt:
         context.log.warning(f"{stream.label}: all of chart was built anew: {result.rebuilt}")

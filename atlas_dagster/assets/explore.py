@@ -13,6 +13,7 @@ from atlas_dagster.assets.lineage import explore_metadata
 from atlas_dagster.assets.metadata import table_name, tell_once, touched_days
 from atlas_dagster.assets.partitions import day_range, partition_of
 from atlas_dagster.catalog import Stream
+from atlas_dagster.counted import counted
 from atlas_dagster.layers.explore import load_explore
 from atlas_dagster.rules import StreamRules
 from atlas_dagster.warehouse import PgConnection
@@ -44,7 +45,7 @@ def materialize_explore(
     Dagster does not know of.
     """
     result = load_explore(connection, stream, context.run.run_id, rules.most_vanishing)
-    context.log.info(f"{stream.label}: {result.rows:,} new record versions")
+    context.log.info(f"{stream.label}: {counted(result.rows, 'new record version')}")
     first, last = day_range(context)
     for day, rows in result.days.items():
         if not first <= day <= last:

@@ -16,6 +16,7 @@ from atlas_dagster.assets.personal_data import column_tags
 from atlas_dagster.assets.quality_gate import pass_gate
 from atlas_dagster.assets.summary import load_news, news_numbers, summary
 from atlas_dagster.catalog import Stream
+from atlas_dagster.counted import counted
 from atlas_dagster.layers.history_rules import history_rules
 from atlas_dagster.layers.navigate import build_navigate
 from atlas_dagster.layers.navigate_ddl import current_view_name
@@ -85,7 +86,7 @@ def materialize_navigate(
     run_id = context.run.run_id
     result = build_navigate(connection, stream, history, first, last, run_id)
     context.log.info(
-        f"{stream.label}: {result.opened:,} segments opened, {result.closed:,} closed,"
+        f"{stream.label}: {counted(result.opened, 'segment')} opened, {result.closed:,} closed,"
         f" {result.reopened:,} reopened, {result.removed:,} removed"
     )
     if result.rebuilt:

@@ -16,6 +16,7 @@ from atlas_dagster.assets.personal_data import (
     pii_check_result,
 )
 from atlas_dagster.catalog import Stream
+from atlas_dagster.counted import counted
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.pii.digest import recognizers_digest
 from atlas_dagster.pii.store import StoredFailure, save_scan, unscanned_days
@@ -107,8 +108,8 @@ def _scan_days(
         )
         told = sum(bool(field.verdicts) for field in scan.fields)
         context.log.info(
-            f"{stream.label}: {unscanned.day}: {scan.records:,} record versions,"
-            f" {len(scan.fields):,} fields, {told:,} with personal data"
+            f"{stream.label}: {unscanned.day}: {counted(scan.records, 'record version')},"
+            f" {counted(len(scan.fields), 'field')}, {told:,} with personal data"
         )
         scans.append(scan)
     return scans

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from psycopg import sql
 
 from atlas_dagster.catalog import Table
+from atlas_dagster.counted import counted
 from atlas_dagster.days import of_days, readable_day
 from atlas_dagster.layers.layer_tables import RowCount, add_rows
 from atlas_dagster.layers.tombstones import landed_table
@@ -40,7 +41,7 @@ class OldVersions:
     def told(self, verb: str) -> str:
         """A sentence; ``verb`` stands behind the versions that go."""
         stays = f"; {self.staying:,} stay: not in chart yet, or still in landing"
-        going = f"{_count(self.rows, 'version')} of {_count(len(self.going), 'day')}"
+        going = f"{counted(self.rows, 'version')} of {counted(len(self.going), 'day')}"
         return f"{going} before {self.before} {verb}{stays if self.staying else ''}"
 
 
@@ -169,10 +170,6 @@ def delete_versions(
         of_days=of_days(sql.SQL("explored._atlas_partition"), days),
         day=readable_day(sql.SQL("_atlas_partition")),
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _explore(table_name: str) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from atlas_dagster.counted import counted
 from atlas_dagster.json_limits import Number
 from atlas_dagster.quality.spec import Check, Limit, Operator, Outcome, Rule, Status, Unit
 
@@ -152,7 +153,7 @@ def _found(check: Check, measured: Measured) -> str:
     if check.rule is Rule.FRESHNESS and measured.value is not None:
         return f"the newest is {_duration(measured.value)} old"
     if check.rule is Rule.ROW_COUNT and measured.value is not None:
-        return f"{measured.value:,.0f} rows"
+        return counted(round(measured.value), "row")
     if measured.failed is None or not measured.tested:
         return f"{measured.value:,g}"
     things = _THINGS.get(check.rule, "rows")

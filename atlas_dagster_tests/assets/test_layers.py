@@ -68,6 +68,11 @@ def metadata(result: dg.ExecuteInProcessResult, *key: str) -> dict[str, Any]:
     return {name: value.value for name, value in materialization.metadata.items()}
 
 
+def log_lines(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> list[str]:
+    """What a run's own code logged."""
+    return [entry.user_message for entry in instance.all_logs(result.run_id)]
+
+
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """The first line of what an operator reads, by step."""
     return {
@@ -365,3 +370,16 @@ STRING = {"type": "string"}
 def account(number: int, deleted_at: str | None) -> Json:
     data = {"id": number, "_ab_cdc_deleted_at": deleted_at}
     return record("accounts", data, at=noon(day()))
+
+
+def test_a_single_thing_is_counted_as_one(
+    instance: dg.DagsterInstance, shop: ScriptedConnector
+) -> None:
+    shop.say(user(1, "Ann", day()), state("users", 1))
+    lines = log_lines(instance, run(instance, "shop", day()))
+    assert {
+        "users: 1 record, 1 state",
+        "shop/users: 1 new record version",
+        "shop/users: 1 version typed, 0 invalid",
+        "shop/users: 1 segment opened, 0 closed, 0 reopened, 0 removed",
+    } <= set(lines)
