@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -24,6 +24,7 @@ from atlas_dagster.cli_snapshot import snapshot
 from atlas_dagster.cli_state import state
 from atlas_dagster.cli_subject import subject
 from atlas_dagster.cli_webhook import webhook
+from atlas_dagster.counted import counted
 from atlas_dagster.errors import AtlasError, ConfigError
 from atlas_dagster.logs import log_format
 from atlas_dagster.settings import Settings, load_settings
@@ -129,8 +130,14 @@ def programs() -> None:
 @postgres.command()
 def stop() -> None:
     """Stop it, after what it holds is safe on disk."""
-    stopped = embedded_postgres.stop(load_settings().data_dir)
-    click.echo("PostgreSQL is stopped" if stopped else "PostgreSQL was not running")
+    data_dir = load_settings().data_dir
+    sessions = embedded_postgres.sessions(data_dir)
+    if not embedded_postgres.stop(data_dir):
+        click.echo("PostgreSQL was not running")
+    elif sessions:
+        click.echo(f"PostgreSQL is stopped; {_ended(sessions)}")
+    else:
+        click.echo("PostgreSQL is stopped")
 
 
 @postgres.command()
@@ -140,6 +147,14 @@ def status() -> None:
         click.echo("PostgreSQL is not running")
         sys.exit(NOT_RUNNING_EXIT_CODE)
     click.echo("PostgreSQL is running")
+
+
+def _ended(sessions: Mapping[str, int]) -> str:
+    """Whose sessions went with the server, and what to do about it."""
+    told = ", ".join(f"{counted(number, 'session')} of {name}" for name, number in sessions.items())
+    were = "was" if sum(sessions.values()) == 1 else "were"
+    who = "atlas dev" if "dagster" in sessions else "what had them"
+    return f"{told} {were} ended: start it again, or stop {who}"
 
 
 def _log_options(arguments: Sequence[str]) -> list[str]:

@@ -111,6 +111,7 @@ def _open_engine(
         max_overflow=max_overflow,
         pool_recycle=pool_recycle,
         pool_pre_ping=True,  # the server may have been restarted since
+        connect_args={"fallback_application_name": "dagster"},
     )
     event.listen(engine, "connect", partial(_set_up, statement_timeout))
     return engine

@@ -92,6 +92,27 @@ def is_running(data_dir: Path) -> bool:
     return postmaster is not None and postmaster.ready
 
 
+def sessions(data_dir: Path) -> dict[str, int]:
+    """How many sessions each application has; none where the server takes none itself."""
+    postmaster = _postmaster(_cluster(data_dir.resolve()))
+    if postmaster is None or not postmaster.ready:
+        return {}
+    try:
+        with psycopg.connect(_maintenance_url(postmaster.socket_dir)) as connection:
+            return dict(connection.execute(_SESSIONS).fetchall())
+    except psycopg.OperationalError:  # it is on its way down, or not up yet
+        return {}
+
+
+_SESSIONS = """
+select coalesce(nullif(application_name, ''), 'programs without a name'), count(*)
+from pg_stat_activity
+where backend_type = 'client backend' and pid <> pg_backend_pid()
+group by 1
+order by 2 desc, 1
+"""
+
+
 def _cluster(data_dir: Path) -> Path:
     return data_dir / "postgres"
 
@@ -266,9 +287,7 @@ def _database_url(socket_dir: str) -> str:
     """The URL of the database, which is created where it is missing."""
     host = quote(socket_dir)
     try:
-        with psycopg.connect(
-            f"postgresql://postgres@/postgres?host={host}&port=5432", autocommit=True
-        ) as connection:
+        with psycopg.connect(_maintenance_url(socket_dir), autocommit=True) as connection:
             exists = connection.execute(
                 "select from pg_database where datname = %s", (DATABASE,)
             ).fetchone()
@@ -281,6 +300,10 @@ def _database_url(socket_dir: str) -> str:
     except psycopg.OperationalError as error:
         raise WarehouseError(f"the embedded PostgreSQL does not answer: {error}") from error
     return f"postgresql://postgres@/{DATABASE}?host={host}&port=5432"
+
+
+def _maintenance_url(socket_dir: str) -> str:
+    return f"postgresql://postgres@/postgres?host={quote(socket_dir)}&port=5432"
 
 
 def _socket_dir(data_dir: Path, account: Account) -> Path:

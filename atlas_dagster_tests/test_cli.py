@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from atlas_dagster import embedded_postgres
@@ -70,7 +71,14 @@ def test_the_embedded_server_is_started_and_stopped(tmp_path: Path) -> None:
         assert url.startswith("postgresql://postgres@/atlas?host=")
         assert atlas(tmp_path, "postgres", "url").stdout == url
         assert atlas(tmp_path, "postgres", "status").stdout == "PostgreSQL is running\n"
-        assert atlas(tmp_path, "postgres", "stop").stdout == "PostgreSQL is stopped\n"
+        with psycopg.connect(url, application_name="dagster"), psycopg.connect(url):
+            assert atlas(tmp_path, "postgres", "stop").stdout == (
+                "PostgreSQL is stopped; 1 session of dagster, 1 session of programs without a name"
+                " were ended: start it again, or stop atlas dev\n"
+            )
         assert atlas(tmp_path, "postgres", "status").returncode == 3
+        atlas(tmp_path, "postgres", "start")
+        assert atlas(tmp_path, "postgres", "stop").stdout == "PostgreSQL is stopped\n"
+        assert atlas(tmp_path, "postgres", "stop").stdout == "PostgreSQL was not running\n"
     finally:
         embedded_postgres.stop(data_dir)

@@ -56,6 +56,18 @@ def test_runs_and_events_are_kept_in_the_warehouse(
         assert connection.execute("select status from public.runs").fetchall() == [("SUCCESS",)]
 
 
+def test_its_sessions_can_be_told_from_others(
+    instance: dg.DagsterInstance, empty_database_url: str
+) -> None:
+    assert dg.materialize([something], instance=instance).success
+    with connect(empty_database_url) as connection:
+        names = connection.execute(
+            "select distinct application_name from pg_stat_activity where pid = any(%s)",
+            (storage_sessions(empty_database_url),),
+        ).fetchall()
+    assert ("dagster",) in names
+
+
 def test_a_process_keeps_its_connections(
     instance: dg.DagsterInstance, empty_database_url: str
 ) -> None:
