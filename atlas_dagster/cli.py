@@ -30,6 +30,8 @@ from atlas_dagster.logs import log_format
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import connect, migrate, resolve_url
 
+# Dagster says of `dagster dev` that there is another command; nobody here has typed it.
+SUPERSEDED = "ignore:Function `dev_command` is superseded:FutureWarning"
 NOT_RUNNING_EXIT_CODE = 3  # as `pg_ctl status`
 
 
@@ -63,7 +65,8 @@ def dev(arguments: tuple[str, ...]) -> None:
     with connect(resolve_url(settings)) as connection:
         migrate(connection)
     refresh_if_set(settings)
-    command = [sys.executable, "-m", "dagster", "dev", *_log_options(arguments), *arguments]
+    dagster = [sys.executable, "-W", SUPERSEDED, "-m", "dagster", "dev"]
+    command = [*dagster, *_log_options(arguments), *arguments]
     environment = {
         "DAGSTER_HOME": str(project),
         "ATLAS_DAGSTER_WEBSERVER_URL": _webserver_url(arguments),

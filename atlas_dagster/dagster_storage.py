@@ -6,11 +6,13 @@ Dagster's, in embedded mode as well: whoever comes first starts the server.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dagster import BetaWarning
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
@@ -25,6 +27,9 @@ from typing_extensions import Self
 
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import acting_role, resolve_url
+
+# `dagster.yaml` names a handler (`run_logs`), and whoever opens the instance would read of it.
+warnings.filterwarnings("ignore", "Handling yaml-defined logging configuration", BetaWarning)
 
 
 class _OwnSessions:

@@ -7,6 +7,7 @@ import re
 from dagster import AssetSpec
 from dagster_airbyte import AirbyteConnectionTableProps, DagsterAirbyteTranslator
 from dagster_airbyte.translator import AirbyteMetadataSet
+from dagster_shared.utils.warnings import disable_dagster_warnings
 
 from atlas_dagster.catalog import Connection, Stream
 from atlas_dagster.names import slug
@@ -20,6 +21,10 @@ class AtlasTranslator(DagsterAirbyteTranslator):
     The column schema stands in the materializations: in the definitions it would double what a
     code location loads.
     """
+
+    def __init__(self) -> None:
+        with disable_dagster_warnings():  # that DagsterAirbyteTranslator is in beta
+            super().__init__()
 
     def get_stream_spec(self, connection: Connection, stream: Stream) -> AssetSpec:
         """The asset of a stream; Airbyte's own names stay in its metadata."""

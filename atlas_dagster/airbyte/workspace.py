@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import psycopg
 from dagster import AssetExecutionContext, AssetSpec, DagsterRunStatus, Failure
@@ -10,6 +11,7 @@ from dagster_airbyte import AirbyteWorkspace, DagsterAirbyteTranslator
 from dagster_airbyte.translator import AirbyteConnection, AirbyteMetadataSet
 from dagster_airbyte.utils import DAGSTER_AIRBYTE_TRANSLATOR_METADATA_KEY
 from dagster_shared.utils.cached_method import cached_method
+from dagster_shared.utils.warnings import disable_dagster_warnings
 from pydantic import PrivateAttr
 
 from atlas_dagster.airbyte import catalogs
@@ -49,6 +51,10 @@ class AtlasAirbyteWorkspace(AirbyteWorkspace):
     poll_interval: float = POLL_SECONDS
 
     _settings: Settings | None = PrivateAttr(default=None)
+
+    def __init__(self, **values: Any) -> None:
+        with disable_dagster_warnings():  # that AirbyteWorkspace is in beta
+            super().__init__(**values)
 
     @cached_method
     def get_client(self) -> EmbeddedAirbyteClient:

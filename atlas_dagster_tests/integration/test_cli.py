@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import sys
 
 import pytest
 
 from atlas_dagster_tests.airbyte.scripted import USERS
-from atlas_dagster_tests.integration.processes import daemon, statuses, until
+from atlas_dagster_tests.integration.processes import daemon, running, statuses, until
 from atlas_dagster_tests.integration.project import (
     MODULE,
     Project,
@@ -16,8 +18,12 @@ from atlas_dagster_tests.integration.project import (
     day,
     user,
 )
+from atlas_dagster_tests.ports import free_port
 
 pytestmark = pytest.mark.slow
+
+ATLAS = (sys.executable, "-c", "from atlas_dagster.cli import main; main()")
+WARNING = re.compile(r"\b[A-Z]\w*Warning: ")
 
 
 @pytest.fixture
@@ -112,3 +118,34 @@ def test_a_wrong_file_shows_its_sentence(project: Project) -> None:
     assert done.returncode == 1
     assert "connections.yaml" in done.stdout
     assert "prefx" in done.stdout
+
+
+def test_of_warnings_dagsters_own_is_the_only_one(
+    project: Project, shop: ScriptedConnector
+) -> None:
+    """It comes before anything of ours is loaded, and `atlas dev` keeps it away too."""
+    checks = project.root / "config" / "checks" / "shop"
+    checks.mkdir(parents=True)
+    executed = subprocess.run(
+        [sys.executable, "-m", "dagster", *project.execute("shop", day())],
+        cwd=project.root,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (warning,) = [line for line in executed.stderr.splitlines() if WARNING.search(line)]
+    assert "SupersessionWarning: Function `job_execute_command`" in warning
+    with running(project, *ATLAS, "dev", "-p", str(free_port()), log="dev.log"):
+        log = project.root / "dev.log"
+        until(lambda: "Checking for new runs for sensor" in log.read_text(), project)
+        assert not WARNING.search(log.read_text())
+    doctor = subprocess.run(
+        [*ATLAS, "doctor"],
+        cwd=project.root,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Warning" not in doctor.stderr
