@@ -125,7 +125,8 @@ def _check_chart(
         else:
             outcomes = scan_some(quality, selected.names)
     if full:
-        gate = gate_result(full, selected.asset, override_reason(context.run))
+        shown = _shown_checks(context)
+        gate = gate_result(full, selected.asset, override_reason(context.run), shown)
     else:
         gate = error_result(GATE, trouble.why, selected.asset)
     others = [name for name in selected.names if name != GATE]
@@ -171,6 +172,18 @@ class _Trouble:
 def _selected(context: dg.AssetCheckExecutionContext, asset: dg.AssetKey) -> _Selected:
     chosen = {key.name for key in context.selected_asset_check_keys}
     return _Selected(asset, tuple(s.name for s in context.check_specs if s.name in chosen))
+
+
+def _shown_checks(context: dg.AssetCheckExecutionContext) -> set[str]:
+    """The asset checks that the loaded code location knows: it has planned this step.
+
+    Where a person chose some, only what this process knows can be said, which is no less.
+    """
+    if context.run.asset_check_selection is not None:
+        return {spec.name for spec in context.check_specs}
+    step = context.op_execution_context.get_step_execution_context().step
+    keys = [output.properties.asset_check_key for output in step.step_outputs]
+    return {key.name for key in keys if key}
 
 
 @contextmanager

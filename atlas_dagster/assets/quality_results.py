@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import dagster as dg
 
 from atlas_dagster.assets.quality_gate import GATE
 from atlas_dagster.assets.quality_scan import FullScan
+from atlas_dagster.counted import counted
 from atlas_dagster.markdown import code, escaped, table
 from atlas_dagster.quality.check_text import limit_text
 from atlas_dagster.quality.gate import BLOCKING
-from atlas_dagster.quality.score import Score, shown_score
+from atlas_dagster.quality.score import Score, rounded_down, shown_score
 from atlas_dagster.quality.spec import Check, Outcome, Rule, Status
 
 SHOWN_FAILURES = 5
@@ -75,8 +76,13 @@ def error_result(name: str, why: str, asset: dg.AssetKey) -> dg.AssetCheckResult
     )
 
 
-def gate_result(found: FullScan, asset: dg.AssetKey, overridden: str | None) -> dg.AssetCheckResult:
-    """The score of a scan; it fails where a check does, and blocks unless a person overrides it."""
+def gate_result(
+    found: FullScan, asset: dg.AssetKey, overridden: str | None, shown: Collection[str]
+) -> dg.AssetCheckResult:
+    """The score of a scan; it fails where a check does, and blocks unless a person overrides it.
+
+    ``shown`` are the names of the asset checks that the loaded code location knows.
+    """
     graded, kept = found.score, found.kept
     failed = [one for one in found.outcomes if one.status in BLOCKING]
     holds = bool(failed or kept.problem)
@@ -93,15 +99,15 @@ def gate_result(found: FullScan, asset: dg.AssetKey, overridden: str | None) -> 
         check_name=GATE,
         passed=not holds,
         severity=_severity(overridden is None),
-        description="; ".join(told) or score_text(graded),
+        description="; ".join([*(told or [score_text(graded)]), *_not_shown(found, shown)]),
         metadata={
-            **_number("atlas/score", graded.overall),
+            **_score("atlas/score", graded.overall),
             "atlas/coverage": graded.coverage,
             "atlas/is_graded": graded.is_graded,
             **{
                 name: value
                 for dimension, share in graded.dimensions.items()
-                for name, value in _number(f"atlas/{dimension.value}", share).items()
+                for name, value in _score(f"atlas/{dimension.value}", share).items()
             },
             "atlas/checks": len(found.outcomes),
             "atlas/checks_failed": len(failed),
@@ -112,6 +118,17 @@ def gate_result(found: FullScan, asset: dg.AssetKey, overridden: str | None) -> 
             **_number("atlas/scan_id", kept.scan_id),
         },
     )
+
+
+def _not_shown(found: FullScan, shown: Collection[str]) -> list[str]:
+    """How many checks the UI does not know yet, and from when on it does."""
+    number = sum(
+        (one.check.can_break or one.check.rule is Rule.FILE) and one.check.name not in shown
+        for one in found.outcomes
+    )
+    are = "is" if number == 1 else "are"
+    told = f"{counted(number, 'check')} {are} shown once the code location is reloaded"
+    return [told] if number else []
 
 
 def score_text(graded: Score) -> str:
@@ -140,6 +157,11 @@ def _column(check: Check) -> dict[str, str]:
 def _number(name: str, value: float | None) -> dict[str, Any]:
     """A number as metadata, which Dagster plots; none where there is none."""
     return {name: value} if value is not None and math.isfinite(value) else {}
+
+
+def _score(name: str, score: float | None) -> dict[str, Any]:
+    """A score as metadata, rounded down to two digits: the kept one is exact."""
+    return {} if score is None else {name: rounded_down(score, 2)}
 
 
 def _severity(is_error: bool) -> dg.AssetCheckSeverity:

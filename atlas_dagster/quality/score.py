@@ -69,7 +69,12 @@ def score(outcomes: Iterable[Outcome]) -> Score:
 
 def shown_score(overall: float) -> str:
     """A score as people read it, rounded down: 99.96 is not 100."""
-    return f"{math.floor(overall * 10 + 1e-9) / 10:.1f}"
+    return f"{rounded_down(overall, 1):.1f}"
+
+
+def rounded_down(score: float, digits: int) -> float:
+    """A score with so many digits behind the point, and no better than it is."""
+    return math.floor(score * 10**digits + 1e-9) / 10**digits
 
 
 def worst(statuses: Iterable[Status]) -> Status:

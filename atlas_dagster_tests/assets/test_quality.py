@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 
+from atlas_dagster.defs.code_location import build_code_location
 from atlas_dagster_tests.airbyte.scripted import record, state, table
 from atlas_dagster_tests.assets.quality_support import (
     CHART,
@@ -97,6 +100,40 @@ def test_the_gate_carries_the_score_and_what_has_none(
     assert "atlas/consistency" not in metadata
     assert (metadata["atlas/is_graded"], metadata["atlas/not_checked"]) == (True, [])
     assert "| `missing__city` | 1 of 2 rows (50 %) |" in metadata["atlas/measured"]
+
+
+def test_scores_are_shown_with_two_digits_and_kept_exactly(
+    instance: dg.DagsterInstance, shop: ScriptedConnector, project: Project
+) -> None:
+    shop.say(*(person(n) for n in range(2999)), person(2999, email="x"), state("people", 1))
+    metadata = told(checks(run(instance))["quality_gate"])
+    kept = project.rows("select overall from pipeline.quality_score where layer = 'chart'")[0][0]
+    assert 99.99 < kept < 100
+    assert (metadata["atlas/score"], metadata["atlas/validity"]) == (99.99, 99.98)
+
+
+def test_the_gate_tells_how_many_checks_the_loaded_code_location_does_not_know(
+    instance: dg.DagsterInstance, project: Project
+) -> None:
+    project.with_connection("shop", PEOPLE).say(person(1), state("people", 1))
+    loaded = build_code_location().resolve_job_def("shop")
+    told_later = "; 7 checks are shown once the code location is reloaded"
+    assert str(checks(run(instance))["quality_gate"].description).endswith(told_later)
+    again = run_as_loaded(instance, loaded)
+    assert again["quality_gate"].endswith(told_later)
+    assert "reloaded" not in str(checks(run(instance))["quality_gate"].description)
+
+
+def run_as_loaded(instance: dg.DagsterInstance, loaded: dg.JobDefinition) -> dict[str, str]:
+    """A run that a loaded code location planned, in a process that has loaded it anew."""
+    planned = instance.create_run_for_job(loaded, tags={"dagster/partition": day()})
+    execute_run(InMemoryJob(build_code_location().resolve_job_def("shop")), planned, instance)
+    records = instance.get_records_for_run(
+        planned.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    evaluations = [event.asset_check_evaluation_data for event in events if event]
+    return {each.check_name: str(each.description) for each in evaluations}
 
 
 def test_scores_and_results_are_kept_and_the_rows_carry_the_score(
