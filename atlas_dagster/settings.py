@@ -75,7 +75,8 @@ class Settings:
     own tables live in the warehouse's database (schema ``public``). ``airbyte`` is None where all
     connections are embedded. ``pii_spacy_model`` is an installed package or a directory; None:
     names and places in text are not looked for. ``pii_hash_key`` is what personal data is hashed
-    with. ``webserver_url`` is where Dagster's webserver can be asked to load the definitions anew;
+    with. ``has_webhook``: `atlas webhook` may receive notices, for its token is set.
+    ``webserver_url`` is where Dagster's webserver can be asked to load the definitions anew;
     None: nobody can be.
     """
 
@@ -87,6 +88,7 @@ class Settings:
     airbyte: AirbyteServer | None = None
     pii_spacy_model: str | None = None
     pii_hash_key: str | None = field(default=None, repr=False)
+    has_webhook: bool = False
     webserver_url: str | None = None
     warehouse_session_url: str | None = field(default=None, repr=False)
 
@@ -135,6 +137,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         airbyte=_airbyte_server(env),
         pii_spacy_model=_spacy_model(env, "ATLAS_PII_SPACY_MODEL", project_dir),
         pii_hash_key=_secret(env, "ATLAS_PII_HASH_KEY"),
+        has_webhook=bool(env.get("ATLAS_WEBHOOK_TOKEN")),
         webserver_url=_webserver_url(env),
     )
 

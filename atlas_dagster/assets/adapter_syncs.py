@@ -27,7 +27,9 @@ from atlas_dagster.warehouse import connect, migrate, resolve_url
 from atlas_dagster.webhook.payload import AdapterStream, AdapterSync, parse_adapter
 
 
-def build_adapter_syncs_sensor(settings: Settings, taken: Collection[str]) -> dg.SensorDefinition:
+def build_adapter_syncs_sensor(
+    settings: Settings, taken: Collection[str], status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
     """The sensor; ``taken`` are the slugs of connections that have assets of their own."""
 
     def adapter_syncs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -61,7 +63,7 @@ def build_adapter_syncs_sensor(settings: Settings, taken: Collection[str]) -> dg
         description="Materializes what the adapter of QALITA tells of an Airbyte that cannot be"
         " asked.",
         minimum_interval_seconds=30,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=status,
     )
 
 

@@ -179,7 +179,8 @@ def build_layer_runs_sensor(jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefini
 
 def _nothing_to_do(read: int) -> str:
     if not read:
-        return f"no run has ended since the last tick; one is read {SETTLE_SECONDS:.0f} s after"
+        read_when = f"runs are read {SETTLE_SECONDS:.0f} s after they end"
+        return f"no run has ended since the last tick; {read_when}"
     return f"runs that have ended since the last tick: {read:,}; what they touched is built"
 
 

@@ -23,7 +23,12 @@ def build_airbyte_server(
     """
     settings = project.settings
     if settings.airbyte is None:
-        sensor = build_adapter_syncs_sensor(settings, list(project.connections))
+        status = (
+            dg.DefaultSensorStatus.RUNNING
+            if settings.has_webhook
+            else dg.DefaultSensorStatus.STOPPED
+        )
+        sensor = build_adapter_syncs_sensor(settings, list(project.connections), status)
         return dg.Definitions(sensors=[sensor])
     snapshot = project.snapshot
     return dg.Definitions(

@@ -68,7 +68,7 @@ def days(requests: list[dg.RunRequest]) -> list[tuple[str | None, str | None]]:
 
 def test_a_tick_that_requests_nothing_says_why(sensor: Sensor, users: ScriptedConnector) -> None:
     sensor.tick()
-    assert sensor.said == "no run has ended since the last tick; one is read 30 s after"
+    assert sensor.said == "no run has ended since the last tick; runs are read 30 s after they end"
     users.say(user(1, "Anna", day()))
     assert sensor.run("shop", day()).success
     assert sensor.tick() == []

@@ -256,6 +256,21 @@ def test_the_sensor_runs_from_the_start(project: Project) -> None:
     assert {job.name for job in sensor.jobs} == {"shop_layers"}
 
 
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [
+        ("", dg.DefaultSensorStatus.STOPPED),
+        ("a-token-of-some-length", dg.DefaultSensorStatus.RUNNING),
+    ],
+)
+def test_the_adapters_sensor_runs_where_a_webhook_can_tell_it_something(
+    project: Project, monkeypatch: pytest.MonkeyPatch, token: str, status: dg.DefaultSensorStatus
+) -> None:
+    monkeypatch.setenv("ATLAS_WEBHOOK_TOKEN", token)
+    repository = define(project, {"shop": ["users"]})
+    assert repository.get_sensor_def("adapter_syncs").default_status is status
+
+
 def test_retention_has_a_nightly_job_where_a_stream_has_a_limit(project: Project) -> None:
     repository = define(project, {"shop": ["users"]}, shop=limited("users"))
     assert jobs(repository) == {"shop", "shop_sync", "shop_layers", "explore__retention"}

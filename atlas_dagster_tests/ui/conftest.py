@@ -43,7 +43,7 @@ def served(
     """A project of two connections: `shop` is well, the check of `crm` does not let it pass."""
     root = tmp_path_factory.mktemp("ui")
     with new_database(postgres, template_database) as warehouse_url:
-        project = Project(root, warehouse_url)
+        project = Project(root, warehouse_url, {"ATLAS_WEBHOOK_TOKEN": "a-token-of-some-length"})
         project.copy_dagster_files()
         project.connect({name: connection(name, ["people"]) for name in ("shop", "crm")})
         for name in ("shop", "crm"):
