@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from atlas_dagster.settings import load_settings, load_webhook_settings
@@ -9,10 +11,21 @@ from atlas_dagster.warehouse import connect, migrate, resolve_url
 
 
 @click.command()
-def webhook() -> None:
+@click.option("--host", help="Where it listens; default: ATLAS_WEBHOOK_HOST, else 127.0.0.1.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="0: any that is free; default: ATLAS_WEBHOOK_PORT, else 8010.",
+)
+def webhook(*, host: str | None, port: int | None) -> None:
     """Receive Airbyte's webhooks until it is stopped."""
     settings = load_settings()
-    receiver = load_webhook_settings()
+    given = load_webhook_settings()
+    receiver = replace(
+        given,
+        host=given.host if host is None else host,
+        port=given.port if port is None else port,
+    )
     from atlas_dagster.http_server import base_url
     from atlas_dagster.webhook.app import PATH
     from atlas_dagster.webhook.server import listen, serve

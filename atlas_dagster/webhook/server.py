@@ -16,8 +16,8 @@ SPARE_FILES = 64
 
 
 def listen(settings: WebhookSettings) -> socket.socket:
-    """Listen where the settings say; raises ConfigError naming them where that is not possible."""
-    told = "ATLAS_WEBHOOK_HOST, ATLAS_WEBHOOK_PORT"
+    """Listen where the settings say; raises ConfigError naming both where that is not possible."""
+    told = "--host, --port (ATLAS_WEBHOOK_HOST, ATLAS_WEBHOOK_PORT)"
     return http_server.listen(settings.host, settings.port, told)
 
 

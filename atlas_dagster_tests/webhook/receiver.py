@@ -126,12 +126,12 @@ COMMAND = (*ATLAS, "webhook")
 
 
 @contextmanager
-def running(directory: Path, warehouse_url: str, **more: str) -> Iterator[Receiver]:
+def running(directory: Path, warehouse_url: str, *options: str, **more: str) -> Iterator[Receiver]:
     """The receiver for the length of a block."""
     log_file = directory / "webhook.log"
     with log_file.open("wb") as sink:
         process = subprocess.Popen(
-            COMMAND,
+            (*COMMAND, *options),
             cwd=directory,
             env=environment(directory, warehouse_url, **more),
             stdout=sink,

@@ -225,9 +225,19 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path, warehouse_url: str) -
         done = run(tmp_path, warehouse_url, ATLAS_WEBHOOK_PORT=port)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"atlas: ATLAS_WEBHOOK_HOST, ATLAS_WEBHOOK_PORT: cannot listen on 127.0.0.1, port {port}:"
-        " Address already in use\n"
+        "atlas: --host, --port (ATLAS_WEBHOOK_HOST, ATLAS_WEBHOOK_PORT): cannot listen on"
+        f" 127.0.0.1, port {port}: Address already in use\n"
     )
+
+
+def test_options_say_where_it_listens_before_the_environment_does(
+    tmp_path: Path, warehouse_url: str
+) -> None:
+    elsewhere = {"ATLAS_WEBHOOK_HOST": "192.0.2.1", "ATLAS_WEBHOOK_PORT": "1"}
+    given = ("--host", "localhost", "--port", "0")
+    with running(tmp_path, warehouse_url, *given, **elsewhere) as receiver:
+        assert receiver.base.startswith("http://localhost:")
+        assert httpx.get(f"{receiver.base}/healthz").status_code == 200
 
 
 def test_without_a_token_one_is_proposed_and_nothing_is_started(
