@@ -23,7 +23,10 @@ def show(stream: str) -> None:
     """The syncs that are not believed."""
     with _warehouse() as warehouse:
         found = _load_stream(warehouse, stream)
-        for refusal in open_refusals(warehouse, found.table_name):
+        refusals = open_refusals(warehouse, found.table_name)
+        if not refusals:
+            click.echo(f"{stream}: every sync is believed")
+        for refusal in refusals:
             click.echo(
                 f"sync {refusal.job_id}  {refusal.instant.isoformat(' ', 'seconds')}"
                 f"  {refusal.vanishing:,} of {refusal.known:,} keys would vanish"

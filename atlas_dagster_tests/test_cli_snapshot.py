@@ -62,7 +62,7 @@ def test_a_refused_snapshot_is_shown_until_it_is_accepted(refused: PgConnection)
     assert run("accept", "shop/users", "7") == (
         "accepted; now run the job shop_layers for the partition 2024-01-02\n"
     )
-    assert run("show", "shop/users") == ""
+    assert run("show", "shop/users") == "shop/users: every sync is believed\n"
 
 
 def test_what_was_not_refused_cannot_be_accepted(refused: PgConnection) -> None:
