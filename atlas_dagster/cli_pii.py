@@ -12,7 +12,8 @@ import click
 
 from atlas_dagster.airbyte.snapshot import served_slugs
 from atlas_dagster.catalog import Table
-from atlas_dagster.cli_streams import aligned, chosen_streams, counted, known_streams
+from atlas_dagster.cli_streams import aligned, chosen_streams, known_streams
+from atlas_dagster.counted import counted
 from atlas_dagster.layers.policy import charted_policy
 from atlas_dagster.names import layer_table
 from atlas_dagster.pii.report import ReportedField, StreamReport, report_stream
@@ -39,8 +40,9 @@ def pii() -> None:
 def report(stream: str | None, *, as_json: bool) -> None:
     """Fields with personal data, and what chart does with it. Default: of all streams.
 
-    share: of the field's values, how many hold it; policy: what chart was built with, - where there
-    is no chart; named: whether a rule in config/atlas.yaml names the field or the entity.
+    share: of the field's values, how many hold it, - where only its name tells; policy: what chart
+    was built with, - where there is no chart; named: whether a rule in config/atlas.yaml names the
+    field or the entity.
     """
     settings = load_settings()
     rules = load_rules(settings, served_slugs(settings))
@@ -94,13 +96,18 @@ def _cells(field: ReportedField) -> tuple[str, ...]:
         field.name,
         field.entity,
         field.kind,
-        f"{field.share:.1%}",
+        _share(field),
         f"{field.confidence:.2f}",
         str(field.first_day),
         str(field.last_day),
         field.policy.value if field.policy else "-",
         "yes" if field.is_named else "no",
     )
+
+
+def _share(field: ReportedField) -> str:
+    """What the values bear out; nothing can be said where the field's name alone tells."""
+    return "-" if field.kind == "name" and not field.share else f"{field.share:.1%}"
 
 
 def _json(found: StreamReport) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from atlas_dagster.errors import AtlasError
 from atlas_dagster.layers.policy import FieldPolicy, stream_policy
 from atlas_dagster.pii.findings import FieldFindings, RecognizerFailure
 from atlas_dagster.pii.store import FieldScan, UnscannedDay, save_scan
+from atlas_dagster.pii.verdict import Verdict
 from atlas_dagster.pii_rules import Action
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.layers.support import at, chart, create_landing, land, load, make_stream
@@ -66,6 +67,23 @@ def test_what_was_found_is_shown_with_its_share_and_days_and_what_was_never_scan
         "crm/orders: never scanned: 2 days, 2024-01-04 to 2024-01-05, 2 record versions\n"
         "crm/users: never scanned: 1 day, 2024-01-03, 1 record version\n"
     )
+
+
+def test_a_field_that_its_name_alone_tells_has_no_share(crm: PgConnection) -> None:
+    told = Verdict(MAIL, "USERNAME", "name", 0.0, 0.0, 0.85, ("a test says so",))
+    named = FieldScan(FieldFindings(MAIL, 1, 1), (told,))
+    save_scan(
+        crm,
+        ORDERS.table_name,
+        UnscannedDay(date(2024, 1, 4), 1),
+        [named],
+        recognizers="of a test",
+        result={},
+        run_id="run",
+    )
+    assert run("crm/orders").splitlines()[1].split()[3:6] == ["name", "-", "0.85"]
+    (orders,) = json.loads(run("crm/orders", "--json"))
+    assert orders["fields"][0]["share"] == 0.0
 
 
 def test_the_policy_is_that_which_chart_was_built_with_and_a_rule_that_names_it_is_told(
