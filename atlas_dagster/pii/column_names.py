@@ -131,13 +131,19 @@ def _plain(match: _Match, words: str) -> Support:
 def _owner(
     match: _Match, tokens: tuple[str, ...], above: Sequence[tuple[str, ...]]
 ) -> tuple[str | None, bool]:
-    """Whose field it is: the word nearest to the phrase, else in the nearest name above it."""
+    """Whose field it is: the word nearest to the phrase, else in the nearest name above it.
+
+    The stream comes last: a name of `users` is a person's, though they are `users_by_country`.
+    """
     before = [(match.start - at, tokens[at]) for at in range(match.start)]
     after = [(at - match.end + 1, tokens[at]) for at in range(match.end, len(tokens))]
     nearest = [word for _, word in sorted(before + after)]
-    for words in (nearest, *(reversed(name) for name in reversed(above))):
+    stream, *fields = above
+    named = _NAMED if match.entity == "PERSON" else frozenset[str]()
+    places = [(words, named) for words in (nearest, *(name[::-1] for name in reversed(fields)))]
+    for words, others in [*places, (stream[::-1], frozenset[str]())]:
         for word in words:
-            if _one_of(word, _NOT_PERSONS):
+            if _one_of(word, _NOT_PERSONS) or _one_of(word, others):
                 return word, False
             if _one_of(word, _PERSONS):
                 return word, True
@@ -256,6 +262,7 @@ _STOP_WORDS = _words(roles.STOP_WORDS)
 _PERSONS = _words(roles.PERSONS)
 _THINGS = _words(roles.THINGS)
 _MACHINES = _words(roles.MACHINES)
+_NAMED = _words(roles.NAMED)
 _NOT_PERSONS = _THINGS | _MACHINES
 _ATTRIBUTES = _words(roles.ATTRIBUTES)
 _LEADING = _words(roles.LEADING_ATTRIBUTES)
@@ -264,5 +271,5 @@ _PART_WORDS = frozenset({"name", "address", "adresse", "street", "home", "work"}
 _ENTITIES = _entities()
 _DENIALS = {word: entities for text, entities in roles.DENIALS.items() for word in _words(text)}
 _VOCABULARY = frozenset(_ENTITIES) | (
-    _PERSONS | _THINGS | _MACHINES | _ATTRIBUTES | _LEADING | _NEUTRAL | frozenset(_DENIALS)
+    _PERSONS | _NOT_PERSONS | _NAMED | _ATTRIBUTES | _LEADING | _NEUTRAL | frozenset(_DENIALS)
 )

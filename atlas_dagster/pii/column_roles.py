@@ -49,6 +49,16 @@ THINGS = """
     leverandor, fil, kategori, afdeling, maerke, bil, forretning, varehus, gruppenavn, prodotto,
     azienda, negozio, bedrijf, winkel, foretag
 """
+# What has a name that is no person's, whoever it belongs to: the country of a customer.
+NAMED = """
+    country, countries, state, region, province, county, counties, district, city, cities, town,
+    village, municipality, municipalities, continent, zone, territory, territories, area,
+    neighborhood, neighbourhood, suburb, borough, place, location, language, locale, timezone,
+    industry, industries, sector, occupation, profession, position, degree, subject, religion,
+    nationality, league, airline, port, building, land, bundesland, stadt, gemeinde, sprache,
+    branche, beruf, pays, ville, commune, langue, metier, profesion, pais, ciudad, provincia,
+    municipio, idioma, kommune, sprog, paese, citta, regione, estado, cidade
+"""
 MACHINES = """
     server, host, gateway, router, switch, node, cluster, printer, dns, nat, upstream, backend,
     proxy, balancer, loadbalancer, interface, bssid, pod, container, vm, instance, subnet,

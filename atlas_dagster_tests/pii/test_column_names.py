@@ -127,6 +127,46 @@ def test_whose_it_is_decides_what_a_name_means() -> None:
     assert entities("postnr", "butikker") == set()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "country_name",
+        "countryName",
+        "city_name",
+        "state_name",
+        "region_name",
+        "language_name",
+        "occupation_name",
+        "file_name",
+        "product_name",
+        "company_name",
+        "bank_name",
+        "customer_country_name",
+        "country.name",
+        "customer.country.name",
+        "nom_pays",
+        "landnavn",
+    ],
+)
+def test_what_belongs_to_a_person_has_names_of_its_own(name: str) -> None:
+    assert "PERSON" not in entities(name, "users")
+
+
+@pytest.mark.parametrize(
+    ("name", "stream"),
+    [
+        ("first_name", "countries"),
+        ("customer_name", "countries"),
+        ("contact_name", "companies"),
+        ("country_manager_name", "regions"),
+        ("region.manager.name", "sales"),
+        ("name", "users_by_country"),
+    ],
+)
+def test_a_person_has_a_name_wherever_it_is(name: str, stream: str) -> None:
+    assert entities(name, stream) == {"PERSON"}
+
+
 def test_a_name_alone_is_no_more_than_a_hint() -> None:
     evidence = name_evidence(["name"])
     assert [support.entity for support in evidence.supports] == ["PERSON"]
