@@ -1,8 +1,9 @@
 """The quality checks of a stream: those of chart, with the gate, and those of navigate."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import dagster as dg
 import psycopg
@@ -72,6 +73,7 @@ def _chart_checks(
     asset = layer_key("chart", stream)
     checks = [check for check in contract.checks if check.layer == "chart" and check.can_break]
     file = [contract.file_check] if contract.file_check else []
+    defined = frozenset(check.name for check in [*checks, *file])
 
     @dg.multi_asset_check(
         name=step_name(CHART_CHECKS, stream.connection, stream.slug),
@@ -83,7 +85,7 @@ def _chart_checks(
     def chart_checks(
         context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
     ) -> Iterable[dg.AssetCheckResult]:
-        yield from _check_chart(context, warehouse, stream, rules)
+        yield from _check_chart(context, warehouse, stream, rules, defined)
 
     return chart_checks
 
@@ -113,6 +115,7 @@ def _check_chart(
     warehouse: WarehouseResource,
     stream: Stream,
     rules: AtlasRules,
+    defined: frozenset[str],
 ) -> Iterator[dg.AssetCheckResult]:
     selected = _selected(context, layer_key("chart", stream))
     outcomes: list[Outcome] = []
@@ -125,7 +128,7 @@ def _check_chart(
         else:
             outcomes = scan_some(quality, selected.names)
     if full:
-        shown = _shown_checks(context)
+        shown = _shown_checks(context, selected, defined)
         gate = gate_result(full, selected.asset, override_reason(context.run), shown)
     else:
         gate = error_result(GATE, trouble.why, selected.asset)
@@ -174,16 +177,23 @@ def _selected(context: dg.AssetCheckExecutionContext, asset: dg.AssetKey) -> _Se
     return _Selected(asset, tuple(s.name for s in context.check_specs if s.name in chosen))
 
 
-def _shown_checks(context: dg.AssetCheckExecutionContext) -> set[str]:
-    """The asset checks that the loaded code location knows: it has planned this step.
+def _shown_checks(
+    context: dg.AssetCheckExecutionContext, selected: _Selected, defined: frozenset[str]
+) -> Set[str]:
+    """The checks of an asset that the loaded code location knows: it has planned the run.
 
-    Where a person chose some, only what this process knows can be said, which is no less.
+    Where some were chosen the plan has no others, and those ``defined`` in this process are taken.
     """
-    if context.run.asset_check_selection is not None:
-        return {spec.name for spec in context.check_specs}
-    step = context.op_execution_context.get_step_execution_context().step
-    keys = [output.properties.asset_check_key for output in step.step_outputs]
-    return {key.name for key in keys if key}
+    plan = context.run.execution_plan_snapshot_id
+    if plan is None or not defined.issubset(selected.names):
+        return defined
+    planned = _planned_checks(context.instance, plan)
+    return {key.name for key in planned if key.asset_key == selected.asset}
+
+
+@lru_cache(maxsize=1)  # the checks of all streams of a run ask
+def _planned_checks(instance: dg.DagsterInstance, plan: str) -> Set[dg.AssetCheckKey]:
+    return instance.get_execution_plan_snapshot(plan).asset_check_keys
 
 
 @contextmanager
