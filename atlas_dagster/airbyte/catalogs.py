@@ -8,7 +8,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from atlas_dagster.airbyte.landing import is_truncating
-from atlas_dagster.catalog import Connection, Stream
+from atlas_dagster.catalog import Connection, DestinationMode, Stream
 from atlas_dagster.config import EmbeddedConnection, EmbeddedStream
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import Settings
@@ -111,13 +111,18 @@ def _configured_stream(
     return {
         "stream": dict(discovered),
         "sync_mode": stream.sync_mode.value,
-        "destination_sync_mode": stream.destination_mode.value,
+        "destination_sync_mode": _source_mode(stream.destination_mode).value,
         "cursor_field": list(stream.cursor),
         "primary_key": [list(path) for path in stream.primary_key],
         "generation_id": generation_id,
         "minimum_generation_id": generation_id if is_truncating(stream) else 0,
         "sync_id": job_id,
     }
+
+
+def _source_mode(mode: DestinationMode) -> DestinationMode:
+    """The mode as the protocol's enumeration has it: a connector fails on any other."""
+    return DestinationMode.OVERWRITE if mode is DestinationMode.OVERWRITE_DEDUP else mode
 
 
 def _stream_details(stream: EmbeddedStream, discovered: Mapping[str, Any] | None) -> Json:

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 HOME = Path(sys.argv[0]).resolve().parent
+DESTINATION_MODES = ("append", "overwrite", "append_dedup", "update", "soft_delete")
+"""`DestinationSyncMode` of airbyte_protocol_dataclasses: a real connector fails on others."""
 
 
 def say(message: object) -> None:
@@ -25,7 +27,12 @@ def main() -> int:
     if "--config" in options:
         (HOME / "seen_config.json").write_text(Path(options["--config"]).read_text())
     if "--catalog" in options:
-        (HOME / "seen_catalog.json").write_text(Path(options["--catalog"]).read_text())
+        catalog = json.loads(Path(options["--catalog"]).read_text())
+        (HOME / "seen_catalog.json").write_text(json.dumps(catalog))
+        for stream in catalog["streams"]:
+            if stream["destination_sync_mode"] not in DESTINATION_MODES:
+                sys.stderr.write(f"Invalid value: {stream['destination_sync_mode']}\n")
+                return 1
     state = json.loads(Path(options["--state"]).read_text()) if "--state" in options else []
     (HOME / "seen_state.json").write_text(json.dumps(state))
     if verb == "spec":

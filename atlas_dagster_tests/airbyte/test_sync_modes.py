@@ -115,6 +115,8 @@ def test_overwrite_dedup_keeps_one_row_a_key(source: Source) -> None:
     source.sync(item(1, 1, "gone"))
     source.sync(item(2, 1, "a"), item(2, 2, "b"), state("items", 1), item(2, 3, "c"))
     assert items(source) == [(2, 3, "c")]
+    (told,) = source.seen("catalog")["streams"]
+    assert told["destination_sync_mode"] == "overwrite"  # the protocol has no other name for it
 
 
 def test_full_refresh_append_piles_up_by_generation(source: Source) -> None:
