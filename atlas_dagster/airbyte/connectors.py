@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from atlas_dagster.airbyte import config_store, protocol
 from atlas_dagster.airbyte.config_schema import Schema
@@ -27,6 +28,11 @@ from atlas_dagster.errors import ConnectorError
 
 CATALOG_SECONDS = 24 * 3600.0  # as often as Airbyte looks for schema changes
 _TELLING = re.compile(r"error|because|no version|no match", re.IGNORECASE)
+_MISSING = re.compile(  # as pip says it, and as uv does
+    r"(?:satisfies the requirement|there (?:is|are) no versions? of) "
+    r"(?P<requirement>(?P<name>[\w.-]+).*?)(?: \(from |,? and |, we |$)"
+)
+_OFFERED = re.compile(r"\(from versions: ([^)]*)\)")
 SHOWN_VERSIONS = 5
 _INSTALLED = ".atlas-installed"
 
@@ -92,7 +98,7 @@ def install(connection: EmbeddedConnection, data_dir: Path) -> Path:
         with _locked(venv.parent / f".{venv.name}.lock"):
             if not (venv / _INSTALLED).exists():
                 try:
-                    _install_venv(venv, connection_requirement(connection))
+                    _install_venv(venv, connection)
                 except ConnectorError as error:
                     where = f"source of {connection.slug} in {connection.file}"
                     raise ConnectorError(f"{error} ({where})") from None
@@ -269,8 +275,9 @@ def _checked_executable(executable: Path, connection: EmbeddedConnection) -> Pat
     )
 
 
-def _install_venv(venv: Path, requirement: str) -> None:
+def _install_venv(venv: Path, connection: EmbeddedConnection) -> None:
     """Build a venv in place; a half one of an earlier attempt is removed first."""
+    requirement = connection_requirement(connection)
     shutil.rmtree(venv, ignore_errors=True)
     python = str(venv / "bin" / "python")
     uv = shutil.which("uv")
@@ -287,24 +294,24 @@ def _install_venv(venv: Path, requirement: str) -> None:
         )
         if done.returncode != 0:
             shutil.rmtree(venv, ignore_errors=True)
-            raise ConnectorError(
-                f"{requirement} cannot be installed: {_install_reason(done.stderr)}"
-            )
+            reason = _install_reason(done.stderr, connection.package)
+            raise ConnectorError(f"{requirement} cannot be installed: {reason}")
 
 
-def _install_reason(stderr: str) -> str:
+def _install_reason(stderr: str, package: str) -> str:
     """The lines that say why, without the credentials that an index URL may carry."""
     clean = re.sub(r"//[^/@\s]+@", "//", stderr)
-    offered = re.search(r"\(from versions: ([^)]*)\)", clean)
+    lines = [line.strip(" ×╰─▶│\t") for line in clean.splitlines()]
+    missing = _MISSING.search(" ".join(lines))
+    if missing and canonicalize_name(missing["name"]) != canonicalize_name(package):
+        return f"it needs {missing['requirement']}, which there is not; try another version"
+    offered = _OFFERED.search(clean)
     if offered:  # pip lists all of them, the newest last
         newest = offered[1].split(", ")[-SHOWN_VERSIONS:]
         if newest == ["none"]:
             return "the package index has no version of it for this Python; is its name right?"
         return f"there is no such version; the newest are {', '.join(newest)}"
-    lines = [line.strip(" ×╰─▶│\t") for line in clean.splitlines()]
-    telling = [
-        line for line in lines if re.search(r"error|because|no version|no match", line, re.I)
-    ]
+    telling = [line for line in lines if _TELLING.search(line)]
     return " ".join(telling or lines[-3:])[:400] or "no reason given"
 
 

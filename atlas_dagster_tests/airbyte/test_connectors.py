@@ -105,12 +105,46 @@ def test_of_the_versions_that_pip_lists_the_newest_are_named(
     versions: str,
     reason: str,
 ) -> None:
-    said = f"ERROR: Could not find a version (from versions: {versions})"
+    said = (
+        "ERROR: Could not find a version that satisfies the requirement"
+        f" Airbyte_source.scripted==1.0.0 (from versions: {versions})"
+    )
     fake_uv(tmp_path / "bin", f'echo "{said}" >&2\nexit 1\n')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(ConnectorError) as raised:
         connectors.install(named, tmp_path)
     assert reason in str(raised.value)
+
+
+PIP_NEEDS = """
+ERROR: Could not find a version that satisfies the requirement smart-open[all]==0.6.0 \
+(from airbyte-source-scripted) (from versions: 7.5.0, 8.0.3)
+ERROR: No matching distribution found for smart-open[all]==0.6.0
+"""
+UV_NEEDS = """
+error: No solution found when resolving dependencies
+  cause: Because there is no version of smart-open[all]==0.6.0 and airbyte-source-scripted>=1.0.0 \
+depends on smart-open[all]==0.6.0, we can conclude that it cannot be used.
+"""
+UV_NEEDS_TOO = """
+  × No solution found when resolving dependencies:
+  ╰─▶ Because only airbyte-source-scripted<=1.0.0 is available and there is no version
+      of smart-open[all]==0.6.0, we can conclude that it cannot be used.
+"""
+
+
+@pytest.mark.parametrize("said", [PIP_NEEDS, UV_NEEDS, UV_NEEDS_TOO])
+def test_a_dependency_that_does_not_exist_is_named_instead_of_versions_that_are_its(
+    named: EmbeddedConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    fake_uv(tmp_path / "bin", f"cat >&2 <<'END'\n{said}END\nexit 1\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(ConnectorError) as raised:
+        connectors.install(named, tmp_path)
+    assert str(raised.value) == (
+        "airbyte-source-scripted==1.0.0 cannot be installed: it needs smart-open[all]==0.6.0, which"
+        " there is not; try another version (source of scripted in config/connections.yaml)"
+    )
 
 
 def test_a_package_without_the_executable_says_which_it_has(
