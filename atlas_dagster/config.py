@@ -41,17 +41,19 @@ _DESTINATION_MODES = {
 class EmbeddedStream:
     """One selected stream of an embedded connection.
 
-    An empty ``cursor`` or ``primary_key`` means: the one that the source itself defines.
-    ``fields`` is None where all fields are selected.
+    A mode that is None is chosen by what the source can do. An empty ``cursor`` or ``primary_key``
+    means: the one that the source itself defines. ``fields`` is None where all fields are selected.
+    ``where`` is the place in the file, as errors begin with it.
     """
 
     name: str
-    namespace: str | None
-    sync_mode: SyncMode
-    destination_mode: DestinationMode
+    namespace: str | None = None
+    sync_mode: SyncMode | None = None
+    destination_mode: DestinationMode | None = None
     cursor: tuple[str, ...] = ()
     primary_key: tuple[tuple[str, ...], ...] = ()
     fields: tuple[str, ...] | None = None
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def _streams(node: Node) -> tuple[EmbeddedStream, ...]:
 def _stream(node: Node) -> EmbeddedStream:
     if not isinstance(node.value, Mapping):
         name = node.text("the name of a stream, or a mapping")
-        return EmbeddedStream(name, None, SyncMode.INCREMENTAL, DestinationMode.APPEND_DEDUP)
+        return EmbeddedStream(name, where=node.where)
     keys = node.keys(
         "name",
         "namespace",
@@ -170,13 +172,7 @@ def _stream(node: Node) -> EmbeddedStream:
         "primary_key",
         "fields",
     )
-    sync_mode = keys["sync_mode"].choice(SyncMode, SyncMode.INCREMENTAL)
-    allowed = _DESTINATION_MODES[sync_mode]
-    destination = keys["destination_sync_mode"]
-    mode = destination.choice(_WAREHOUSE_MODES, allowed[0])
-    if mode not in allowed:
-        modes = ", ".join(member.value for member in allowed)
-        raise destination.expected(f"one of {modes} with sync_mode {sync_mode.value}")
+    sync_mode, mode = _modes(keys["sync_mode"], keys["destination_sync_mode"])
     fields = field_names(keys["fields"])
     cursor = field_path(keys["cursor"])
     primary_key = field_paths(keys["primary_key"])
@@ -191,7 +187,23 @@ def _stream(node: Node) -> EmbeddedStream:
         cursor=cursor,
         primary_key=primary_key,
         fields=fields or None,
+        where=node.where,
     )
+
+
+def _modes(sync: Node, destination: Node) -> tuple[SyncMode | None, DestinationMode | None]:
+    """The modes that are written; a destination mode that goes with one sync mode implies it."""
+    sync_mode = sync.choice(SyncMode, None)
+    mode = destination.choice(_WAREHOUSE_MODES, None)
+    if mode is None:
+        return sync_mode, None
+    fitting = [each for each, allowed in _DESTINATION_MODES.items() if mode in allowed]
+    if sync_mode is None:
+        return (fitting[0] if len(fitting) == 1 else None), mode
+    if sync_mode not in fitting:
+        modes = ", ".join(member.value for member in _DESTINATION_MODES[sync_mode])
+        raise destination.expected(f"one of {modes} with sync_mode {sync_mode.value}")
+    return sync_mode, mode
 
 
 def _refuse_shared_slugs(connections: Mapping[str, Node]) -> None:

@@ -17,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from atlas_dagster.errors import ConfigError
 
 _E = TypeVar("_E", bound=Enum)
+_D = TypeVar("_D")
 
 Scalar: TypeAlias = bool | int | float | str | None
 
@@ -42,10 +43,14 @@ class Node:
     def absent(self) -> bool:
         return self.value is None
 
+    @property
+    def where(self) -> str:
+        """The place of this value, as errors begin with it: ``file:line: path``."""
+        return f"{self.file}:{self.line}" + (f": {self.path}" if self.path else "")
+
     def error(self, message: str) -> ConfigError:
         """A ConfigError that names this value."""
-        where = f"{self.file}:{self.line}: " + (f"{self.path}: " if self.path else "")
-        return ConfigError(where + message)
+        return ConfigError(f"{self.where}: {message}")
 
     def expected(self, what: str) -> ConfigError:
         """A ConfigError that says what should stand here, and what does."""
@@ -85,7 +90,7 @@ class Node:
             raise self.expected(f"{what} (in quotes)" if number else what)
         return self.value
 
-    def choice(self, members: Iterable[_E], default: _E) -> _E:
+    def choice(self, members: Iterable[_E], default: _D) -> _E | _D:
         """One of the members of an enumeration, by its value; ``default`` where it is absent."""
         if self.value is None:
             return default

@@ -57,8 +57,6 @@ class TestCommittedFiles:
         (faker,) = load_connections(load_settings({"ATLAS_PROJECT_DIR": str(PROJECT)}))
         assert (faker.package, faker.version) == ("airbyte-source-faker", "7.2.1")
         assert [stream.name for stream in faker.streams] == ["users", "products", "purchases"]
-        assert {stream.sync_mode for stream in faker.streams} == {SyncMode.INCREMENTAL}
-        assert {s.destination_mode for s in faker.streams} == {DestinationMode.APPEND_DEDUP}
         assert faker.config["count"] == "${ATLAS_FAKER_COUNT:-1000}"
 
     def test_the_demo_does_not_take_a_new_updated_at_for_a_change(self) -> None:
@@ -82,9 +80,9 @@ class TestConnections:
         _, faker = load_connections(settings)
         assert (faker.name, faker.slug, faker.executable) == ("faker", "faker", "source-faker")
         assert (faker.namespace, faker.prefix, faker.config) == ("landing", "faker__", {})
-        assert faker.streams == (
-            EmbeddedStream("users", None, SyncMode.INCREMENTAL, DestinationMode.APPEND_DEDUP),
-        )
+        assert faker.streams == (EmbeddedStream("users"),)
+        assert faker.file == "config/connections.yaml"
+        assert faker.streams[0].where == "config/connections.yaml:11: connections.faker.streams[0]"
 
     def test_every_key_can_be_set(self, settings: Settings) -> None:
         write(
@@ -147,17 +145,20 @@ class TestConnections:
         assert faker.id == "6f9a115c-5e5f-59ff-a018-4676636f2a35"  # jobs and state hang on it
 
     @pytest.mark.parametrize(
-        ("line", "mode"),
+        ("line", "sync_mode"),
         [
-            ("sync_mode: full_refresh", DestinationMode.OVERWRITE),
-            ("sync_mode: incremental", DestinationMode.APPEND_DEDUP),
+            ("destination_sync_mode: overwrite", SyncMode.FULL_REFRESH),
+            ("destination_sync_mode: overwrite_dedup", SyncMode.FULL_REFRESH),
+            ("destination_sync_mode: append_dedup", SyncMode.INCREMENTAL),
+            ("destination_sync_mode: append", None),
+            ("primary_key: id", None),
         ],
     )
-    def test_the_sync_mode_sets_the_default_destination_mode(
-        self, settings: Settings, line: str, mode: DestinationMode
+    def test_a_destination_mode_that_goes_with_one_sync_mode_implies_it(
+        self, settings: Settings, line: str, sync_mode: SyncMode | None
     ) -> None:
         (stream,) = streams_of(settings, f"[{{name: users, {line}}}]")
-        assert stream.destination_mode is mode
+        assert stream.sync_mode is sync_mode
 
     def test_one_name_is_a_whole_key(self, settings: Settings) -> None:
         (stream,) = streams_of(settings, "[{name: users, cursor: at, primary_key: id}]")

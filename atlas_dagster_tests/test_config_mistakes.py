@@ -139,8 +139,8 @@ CONNECTION_MISTAKES = {
         " expected one of append, overwrite, append_dedup, overwrite_dedup; found 'upsert'",
     ),
     "incremental that overwrites": (
-        in_stream("name: users", "destination_sync_mode: overwrite"),
-        f"6: {STREAM}.destination_sync_mode:"
+        in_stream("name: a", "sync_mode: incremental", "destination_sync_mode: overwrite"),
+        f"7: {STREAM}.destination_sync_mode:"
         " expected one of append_dedup, append with sync_mode incremental; found 'overwrite'",
     ),
     "full refresh that appends and dedups": (

@@ -8,6 +8,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from atlas_dagster.airbyte.landing import is_truncating
+from atlas_dagster.airbyte.sync_modes import chosen_modes, require_modes
 from atlas_dagster.catalog import Connection, DestinationMode, Stream
 from atlas_dagster.config import EmbeddedConnection, EmbeddedStream
 from atlas_dagster.errors import ConfigError
@@ -72,16 +73,18 @@ def destination_id(connection: EmbeddedConnection) -> str:
 
 
 def require_streams(connection: EmbeddedConnection, catalog: Mapping[str, Any]) -> None:
-    """Raise ConfigError where a configured stream is not in the source, naming what is."""
+    """Raise ConfigError where the source has not a configured stream, or it not its modes."""
     discovered = _by_key(catalog)
     for stream in connection.streams:
-        if (stream.name, stream.namespace or None) not in discovered:
+        found = discovered.get((stream.name, stream.namespace or None))
+        if found is None:
             names = ", ".join(sorted(name for name, _ in discovered)) or "none"
             where = f" in namespace {stream.namespace}" if stream.namespace else ""
             raise ConfigError(
                 f"connection {connection.slug}: the source has no stream {stream.name}{where};"
                 f" it has: {names}"
             )
+        require_modes(stream, found)
 
 
 def configured_catalog(
@@ -127,10 +130,11 @@ def _source_mode(mode: DestinationMode) -> DestinationMode:
 
 def _stream_details(stream: EmbeddedStream, discovered: Mapping[str, Any] | None) -> Json:
     found = discovered or {}
+    sync_mode, destination_mode = chosen_modes(stream, discovered)
     details: Json = {
         "name": stream.name,
         "jsonSchema": found.get("json_schema") or {},
-        "supportedSyncModes": found.get("supported_sync_modes") or [stream.sync_mode.value],
+        "supportedSyncModes": found.get("supported_sync_modes") or [sync_mode.value],
         "sourceDefinedCursor": bool(found.get("source_defined_cursor")),
         "defaultCursorField": found.get("default_cursor_field") or [],
         "sourceDefinedPrimaryKey": found.get("source_defined_primary_key") or [],
@@ -141,8 +145,8 @@ def _stream_details(stream: EmbeddedStream, discovered: Mapping[str, Any] | None
     return {
         "stream": details,
         "config": {
-            "syncMode": stream.sync_mode.value,
-            "destinationSyncMode": stream.destination_mode.value,
+            "syncMode": sync_mode.value,
+            "destinationSyncMode": destination_mode.value,
             "cursorField": list(stream.cursor) or details["defaultCursorField"],
             "primaryKey": [list(path) for path in stream.primary_key]
             or details["sourceDefinedPrimaryKey"],

@@ -12,7 +12,8 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from atlas_dagster.airbyte import state
-from atlas_dagster.catalog import SyncMode
+from atlas_dagster.airbyte.landing import is_truncating
+from atlas_dagster.catalog import Stream, SyncMode
 from atlas_dagster.config import EmbeddedConnection
 from atlas_dagster.errors import BusyError
 from atlas_dagster.warehouse import PgConnection, lock_key
@@ -103,13 +104,11 @@ def take_lock(connection: PgConnection, connection_id: str, slug: str) -> None:
         raise busy(slug) from None
 
 
-def create(
-    connection: PgConnection, embedded: EmbeddedConnection, run_id: str | None
-) -> tuple[int, dict[StreamKey, int]]:
-    """Take the connection's lock for this session and open a job, with a generation a stream.
+def create(connection: PgConnection, embedded: EmbeddedConnection, run_id: str | None) -> int:
+    """Take the connection's lock for this session and open a job.
 
-    A job that was left `running` by a process that died is marked failed. Full-refresh streams get
-    a new generation and lose their state. Raises BusyError where another session has the lock.
+    A job that was left `running` by a process that died is marked failed. Raises BusyError where
+    another session has the lock.
     """
     take_lock(connection, embedded.id, embedded.slug)
     with connection.transaction():
@@ -120,20 +119,20 @@ def create(
             (embedded.id, run_id),
         ).fetchone()
         assert row
-        job_id = int(row[0])
-        generations = {
-            (s.name, s.namespace or None): _open_stream(
-                connection,
-                embedded.id,
-                job_id,
-                (s.name, s.namespace or None),
-                renew=s.sync_mode is SyncMode.FULL_REFRESH,
-                truncate=s.sync_mode is SyncMode.FULL_REFRESH and s.destination_mode.overwrites,
-            )
-            for s in embedded.streams
-        }
-        _forget_full_refresh(connection, embedded, job_id)
-    return job_id, generations
+    return int(row[0])
+
+
+def open_streams(
+    connection: PgConnection, streams: Sequence[Stream], job_id: int
+) -> dict[StreamKey, int]:
+    """Open all streams of a connection in a job; returns the generation of each.
+
+    Full-refresh streams get a new one and lose their state.
+    """
+    with connection.transaction():
+        generations = {(s.name, s.namespace): _open_stream(connection, s, job_id) for s in streams}
+        _forget_full_refresh(connection, streams, job_id)
+    return generations
 
 
 def finish(
@@ -218,47 +217,39 @@ def load_streams(connection: PgConnection, connection_id: str, job_id: int) -> l
         return cursor.execute(statement, (connection_id, job_id)).fetchall()
 
 
-def _forget_full_refresh(
-    connection: PgConnection, embedded: EmbeddedConnection, job_id: int
-) -> None:
+def _forget_full_refresh(connection: PgConnection, streams: Sequence[Stream], job_id: int) -> None:
     """Clear the state of full-refresh streams: fed back to them, it would end them at once."""
-    renewed = [s for s in embedded.streams if s.sync_mode is SyncMode.FULL_REFRESH]
-    if len(renewed) == len(embedded.streams):
-        state.reset(connection, embedded.id, None, job_id)
+    renewed = [s for s in streams if s.sync_mode is SyncMode.FULL_REFRESH]
+    if len(renewed) == len(streams):
+        state.reset(connection, streams[0].connection_id, None, job_id)
     else:
         for stream in renewed:
-            state.reset(connection, embedded.id, (stream.name, stream.namespace), job_id)
+            key = (stream.name, stream.namespace)
+            state.reset(connection, stream.connection_id, key, job_id)
 
 
-def _open_stream(
-    connection: PgConnection,
-    connection_id: str,
-    job_id: int,
-    key: StreamKey,
-    *,
-    renew: bool,
-    truncate: bool,
-) -> int:
+def _open_stream(connection: PgConnection, stream: Stream, job_id: int) -> int:
     """Open a stream in a job; its generation starts at 0 and grows with every full refresh."""
     row = connection.execute(
         "select coalesce(max(generation_id), 0) from pipeline.sync_stream"
         " where connection_id = %s and namespace = %s and name = %s",
-        (connection_id, key[1] or "", key[0]),
+        (stream.connection_id, stream.namespace or "", stream.name),
     ).fetchone()
     assert row
-    generation_id = int(row[0]) + renew
+    is_full_refresh = stream.sync_mode is SyncMode.FULL_REFRESH
+    generation_id = int(row[0]) + is_full_refresh
     connection.execute(
         "insert into pipeline.sync_stream"
         " (connection_id, job_id, namespace, name, generation_id, minimum_generation_id,"
         " full_refresh) values (%s, %s, %s, %s, %s, %s, %s)",
         (
-            connection_id,
+            stream.connection_id,
             job_id,
-            key[1] or "",
-            key[0],
+            stream.namespace or "",
+            stream.name,
             generation_id,
-            generation_id if truncate else 0,
-            renew,
+            generation_id if is_truncating(stream) else 0,
+            is_full_refresh,
         ),
     )
     return generation_id

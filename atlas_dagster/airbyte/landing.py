@@ -261,8 +261,6 @@ def _has_rows(connection: PgConnection, table: Table) -> bool:
 def _key_columns(stream: Stream) -> tuple[Column, ...]:
     if not stream.destination_mode.dedups:
         return ()
-    if not stream.primary_key:
-        raise ConfigError(f"stream {stream.label}: {stream.destination_mode.value} needs a key")
     columns: list[Column] = []
     for path in stream.primary_key:
         column = stream.column(path[0]) if len(path) == 1 else None

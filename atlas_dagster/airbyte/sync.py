@@ -76,11 +76,12 @@ class Sync:
         self._cancelled = threading.Event()
         self._scrub = Scrubber()
         self._last_words: deque[str] = deque(maxlen=20)
+        self._generations: Mapping[jobs.StreamKey, int] = {}
         self._reader: Reader | None = None
         self._thread: threading.Thread | None = None
         self._connection = connect(warehouse_url, application=f"atlas sync {embedded.slug}")
         try:
-            self.job_id, self._generations = jobs.create(self._connection, embedded, run_id)
+            self.job_id = jobs.create(self._connection, embedded, run_id)
         except BaseException:
             self._connection.close()
             raise
@@ -149,6 +150,7 @@ class Sync:
         found = connectors.discover(connector, keeper)
         catalogs.require_streams(self.embedded, found)
         connection = self._save_catalog(found)
+        self._generations = jobs.open_streams(self._connection, connection.streams, self.job_id)
         writer = self._open_writer(connection, found)
         self.stage = f"reading from {label}"
         with private_directory(connector.run_dir) as directory:

@@ -22,6 +22,7 @@ EMITTED_AT = 1_700_000_000_000  # 2023-11-14T22:13:20Z
 APPEND = (SyncMode.INCREMENTAL, DestinationMode.APPEND)
 DEDUP = (SyncMode.INCREMENTAL, DestinationMode.APPEND_DEDUP)
 OVERWRITE = (SyncMode.FULL_REFRESH, DestinationMode.OVERWRITE)
+UNWRITTEN = (None, None)
 
 
 def record(stream: str, data: Json, *, at: int = EMITTED_AT, **more: Any) -> Json:
@@ -87,7 +88,7 @@ class Source:
         default_factory=lambda: {"spec": {"type": "object"}, "catalog": {"streams": [USERS]}}
     )
     config: Json = field(default_factory=dict[str, Any])
-    mode: tuple[SyncMode, DestinationMode] = APPEND
+    mode: tuple[SyncMode | None, DestinationMode | None] = APPEND
 
     def write(self) -> Path:
         """Put the connector in place; returns its executable."""
@@ -109,7 +110,13 @@ class Source:
             executable=str(self.home / "source-scripted"),
             config=self.config,
             streams=tuple(
-                EmbeddedStream(s["name"], s.get("namespace"), sync_mode, destination_mode)
+                EmbeddedStream(
+                    s["name"],
+                    s.get("namespace"),
+                    sync_mode,
+                    destination_mode,
+                    where=f"config/connections.yaml:5: {s['name']}",
+                )
                 for s in self.scenario["catalog"]["streams"]
             ),
             namespace="landing",

@@ -227,12 +227,6 @@ def test_a_table_that_a_view_needs_cannot_be_overwritten(source: Source) -> None
     assert source.rows("select id from landing.users") == [(1,)]
 
 
-def test_dedup_without_a_key_is_refused(source: Source) -> None:
-    source.mode = DEDUP
-    source.catalog(table("users", {"id": {}}, key=None))
-    assert source.sync().failure == "stream scripted/users: append_dedup needs a key"
-
-
 @pytest.mark.parametrize("name", ["import", "e2e/data-x y", "表", 'quo"te', "%s", "{}", "x" * 200])
 def test_any_stream_and_property_name_lands(source: Source, name: str) -> None:
     source.mode = DEDUP
