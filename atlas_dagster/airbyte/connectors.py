@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 from atlas_dagster.airbyte import config_store, protocol
 from atlas_dagster.airbyte.config_schema import Schema
 from atlas_dagster.airbyte.config_store import ConfigObject, ResolvedConfig, Scrubber
+from atlas_dagster.airbyte.failures import ERROR_LEVELS, failure_reason
 from atlas_dagster.airbyte.process import private_directory, running, write_private
 from atlas_dagster.config import EmbeddedConnection
 from atlas_dagster.errors import ConnectorError
@@ -227,24 +228,12 @@ def _answer(
         else:  # an answer without a newline at its end is an answer
             messages.extend(protocol.decode(process.rest))
         code = process.wait()
-    error = first_error(messages)
+    error = next((m.trace.error for m in messages if m.trace and m.trace.error), None)
     if code != 0 or error:
-        reason = error or last_line(last_words) or "no reason given"
-        raise ConnectorError(
-            f"{connector.label}: {verb} failed with exit code {code}: {connector.scrub(reason)}"
-        )
+        logged = [m.log.message for m in messages if m.log and m.log.level in ERROR_LEVELS]
+        reason = failure_reason(error, [*last_words, *logged], connector.scrub)
+        raise ConnectorError(f"{connector.label}: {verb} failed with exit code {code}: {reason}")
     return messages
-
-
-def first_error(messages: Sequence[protocol.Message]) -> str | None:
-    """The first error that was written for people to read."""
-    errors = [m.trace.error for m in messages if m.trace and m.trace.error]
-    return next((e.message for e in errors if e.message), None)
-
-
-def last_line(lines: Sequence[str]) -> str | None:
-    """The last line of an error output, where an exception's text stands."""
-    return next((line.strip() for line in reversed(lines) if line.strip()), None)
 
 
 def _object(answer: bytes, connector: Connector, what: str) -> dict[str, Any]:

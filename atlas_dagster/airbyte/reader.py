@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from atlas_dagster.airbyte.batches import Batch, Part, StreamBuffer
+from atlas_dagster.airbyte.failures import ERROR_LEVELS
 from atlas_dagster.airbyte.jobs import StreamKey, StreamProgress
-from atlas_dagster.airbyte.protocol import Message, Record, State, Trace
+from atlas_dagster.airbyte.protocol import Message, Record, State, Trace, TraceError
 from atlas_dagster.airbyte.state import Entry, entries
 from atlas_dagster.errors import ConnectorError
 
@@ -30,7 +31,8 @@ class Reader:
         on_config: Callable[[bytes], None],
     ) -> None:
         self.buffers = buffers
-        self.error: str | None = None  # the first that was written for people to read
+        self.error: TraceError | None = None  # the first
+        self.last_error: str | None = None  # that was logged
         self.spoke = False
         self.text_lines = 0
         self._note = note
@@ -105,6 +107,8 @@ class Reader:
             self._on_config(bytes(message.control.connector_config.config))
         elif message.log is not None:
             self.text_lines += message.type == "TEXT"
+            if message.log.level in ERROR_LEVELS:
+                self.last_error = message.log.message
             self._note(message.log.level, message.log.message)
 
     def _take_state(self, state: State) -> None:
@@ -140,8 +144,7 @@ class Reader:
 
     def _take_trace(self, trace: Trace) -> None:
         if trace.error is not None:
-            self.error = self.error or trace.error.message
-            self.error = self.error or trace.error.internal_message or "an error without a message"
+            self.error = self.error or trace.error
             if trace.error.internal_message:
                 self._note("DEBUG", trace.error.internal_message)
         status = trace.stream_status

@@ -21,6 +21,7 @@ from atlas_dagster.airbyte import catalogs, config_store, connectors, jobs, land
 from atlas_dagster.airbyte.batches import StreamBuffer
 from atlas_dagster.airbyte.config_store import ResolvedConfig, Scrubber
 from atlas_dagster.airbyte.connectors import ConfigKeeper, Connector
+from atlas_dagster.airbyte.failures import failure_reason
 from atlas_dagster.airbyte.process import (
     CancelledError,
     ConnectorProcess,
@@ -224,7 +225,7 @@ class Sync:
                 cancelled=self._cancelled,
             ) as process:
                 self._pump(process, reader, writer)
-                _check_end(process, reader, connector.label, self._last_words)
+                _check_end(process, reader, connector, self._last_words)
         except AtlasError as error:
             self._close_early(reader, writer, error)
             raise
@@ -285,17 +286,19 @@ def raw_id_prefix() -> str:
 
 
 def _check_end(
-    process: ConnectorProcess, reader: Reader, label: str, last_words: deque[str]
+    process: ConnectorProcess, reader: Reader, connector: Connector, last_words: deque[str]
 ) -> None:
     """Raise ConnectorError unless the connector ended well."""
     code = process.wait()
     if code != 0 or reader.error:
-        reason = reader.error or connectors.last_line(list(last_words)) or "no reason given"
-        raise ConnectorError(f"{label} failed with exit code {code}: {reason}")
+        errors = [*last_words, *filter(None, [reader.last_error])]
+        reason = failure_reason(reader.error, errors, connector.scrub)
+        raise ConnectorError(f"{connector.label} failed with exit code {code}: {reason}")
     reader.take(protocol.decode_rest(process.rest))
     if reader.text_lines and not reader.spoke:
         raise ConnectorError(
-            f"{label} printed {reader.text_lines} lines, and none is of the Airbyte protocol"
+            f"{connector.label} printed {reader.text_lines} lines,"
+            " and none is of the Airbyte protocol"
         )
 
 

@@ -50,8 +50,8 @@ def global_state(shared: Any, streams: dict[str, Any]) -> Json:
     return {"say": {"type": "STATE", "state": {"type": "GLOBAL", "global": part}}}
 
 
-def error(text: str) -> Json:
-    trace = {"type": "ERROR", "emitted_at": 1.0, "error": {"message": text}}
+def error(text: str, **more: str) -> Json:
+    trace = {"type": "ERROR", "emitted_at": 1.0, "error": {"message": text, **more}}
     return {"say": {"type": "TRACE", "trace": trace}}
 
 

@@ -13,6 +13,7 @@ from atlas_dagster_tests.airbyte.scripted import (
     APPEND,
     DEDUP,
     OVERWRITE,
+    Json,
     Source,
     error,
     is_alive,
@@ -57,6 +58,45 @@ def test_a_connector_without_an_error_message_fails_with_its_last_words(source: 
     sync = source.sync({"stderr": "Traceback"}, {"stderr": "KeyError: 'x'"}, {"exit": 3})
     assert sync.failure is not None
     assert sync.failure.endswith("failed with exit code 3: KeyError: 'x'")
+
+
+GENERIC = "Something went wrong in the connector. See the logs for more details."
+STACK = "Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\nKeyError: 'x'"
+
+
+def log_error(text: str) -> Json:
+    return {"say": {"type": "LOG", "log": {"level": "ERROR", "message": text}}}
+
+
+@pytest.mark.parametrize(
+    ("steps", "cause"),
+    [
+        (
+            [log_error("other"), error(GENERIC, internal_message="no column\n name")],
+            "no column name",
+        ),
+        ([error(GENERIC, internal_message=STACK)], "KeyError: 'x'"),
+        ([log_error(f"Stream users: {STACK}"), error(GENERIC)], "KeyError: 'x'"),
+        ([error(GENERIC), {"stderr": "KeyError: 'y'"}], "KeyError: 'y'"),
+        ([error(GENERIC)], "no reason given"),
+        ([error(GENERIC, internal_message="x" * 5000)], "x" * 399 + "…"),
+    ],
+)
+def test_an_error_that_says_only_that_something_went_wrong_is_told_by_its_cause(
+    source: Source, steps: list[Json], cause: str
+) -> None:
+    failure = source.sync(*steps, {"exit": 1}).failure
+    assert failure is not None
+    assert failure.endswith(f"failed with exit code 1: {cause}")
+
+
+def test_no_secret_stands_in_the_cause_where_it_is_cut(source: Source) -> None:
+    source.scenario["spec"] = {"properties": {"token": {"airbyte_secret": True}}}
+    source.config = {"token": "s3cret-token"}
+    cause = "x" * 392 + " s3cret-token"
+    failure = source.sync(error(GENERIC, internal_message=cause), {"exit": 1}).failure
+    assert failure is not None
+    assert failure.endswith("x ****")
 
 
 def test_a_trace_error_fails_the_job_even_with_exit_code_0(source: Source) -> None:
