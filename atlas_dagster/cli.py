@@ -13,6 +13,7 @@ from dotenv import load_dotenv
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.cli_checks import checks
+from atlas_dagster.cli_connector import connector
 from atlas_dagster.cli_doctor import doctor
 from atlas_dagster.cli_metrics import metrics
 from atlas_dagster.cli_pii import pii
@@ -96,6 +97,7 @@ def migrate_tables() -> None:
 atlas.add_command(doctor)
 atlas.add_command(roles)
 atlas.add_command(checks)
+atlas.add_command(connector)
 atlas.add_command(refresh)
 atlas.add_command(state)
 atlas.add_command(snapshot)

@@ -152,8 +152,11 @@ def check(connector: Connector, keeper: ConfigKeeper) -> None:
 def discover(connector: Connector, keeper: ConfigKeeper) -> dict[str, Any]:
     """The source's catalog; asked anew once a day, for another version, and another config."""
     cached = _cached_catalog(connector, keeper.config)
-    if cached is not None:
-        return cached
+    return ask_catalog(connector, keeper) if cached is None else cached
+
+
+def ask_catalog(connector: Connector, keeper: ConfigKeeper) -> dict[str, Any]:
+    """The source's catalog as of now."""
     messages = _answer_with_config(connector, "discover", keeper)
     answer = next((bytes(m.catalog) for m in messages if m.type == "CATALOG"), b"")
     catalog = _object(answer, connector, "catalog")
