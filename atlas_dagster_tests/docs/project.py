@@ -77,6 +77,25 @@ PURCHASES = table(
     cursor="updated_at",
 )
 
+SPEC: Json = {
+    "type": "object",
+    "properties": {
+        "count": {
+            **_WHOLE,
+            "description": "How many users should be generated in total. The purchases table will"
+            " be scaled to match, with 10 purchases created per 10 users.",
+        },
+        "seed": {
+            **_WHOLE,
+            "description": "Manually control the faker random seed to return the same values on"
+            " subsequent runs (leave -1 for random)",
+        },
+        "parallelism": _WHOLE,
+        "records_per_slice": _WHOLE,
+        "always_updated": {"type": "boolean"},
+    },
+}
+
 USERS_SYNCED = 60
 USERS_CHANGED = 20
 
@@ -102,9 +121,9 @@ def sync_twice(shell: Shell, home: Path) -> None:
     """Run the job `faker` for yesterday and for today; some users change in between."""
     for on, users in ((day(1), USERS_SYNCED), (day(), USERS_CHANGED)):
         scenario = {
-            "spec": {"type": "object"},
+            "spec": SPEC,
             "check": {"status": "SUCCEEDED"},
-            "catalog": {"streams": [USERS, PRODUCTS, PURCHASES]},
+            "catalog": {"streams": [PRODUCTS, USERS, PURCHASES]},
             "steps": [*_records(on, users), *_states()],
         }
         (home / "scenario.json").write_text(json.dumps(scenario))
