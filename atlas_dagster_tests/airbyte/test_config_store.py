@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,12 @@ def test_a_wrong_config_names_connection_key_and_what_was_expected(
     with pytest.raises(ConfigError) as raised:
         resolve(connection(**config), SPEC, tmp_path, {})
     assert str(raised.value) == f"conf/connections.yaml: connection shop: {message}"
+
+
+def test_the_file_that_is_named_is_the_one_that_was_read(tmp_path: Path) -> None:
+    elsewhere = replace(connection(token="${NONE}"), file="/etc/atlas/connections.yaml")
+    with pytest.raises(ConfigError, match=r"^/etc/atlas/connections\.yaml: connection shop: "):
+        resolve(elsewhere, SPEC, tmp_path, {})
 
 
 def test_secrets_are_those_of_the_spec_and_of_the_environment(tmp_path: Path) -> None:
