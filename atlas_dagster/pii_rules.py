@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path as File
 from typing import TypeAlias
 
+from atlas_dagster.pii_entities import refuse_unknown_entities
 from atlas_dagster.yaml_source import Node
 
 Path: TypeAlias = tuple[str, ...]
@@ -100,19 +102,21 @@ def field_path(name: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def read_pii_rules(node: Node) -> PiiRules:
-    """Read a ``pii`` key; raises ConfigError naming the file, line and key that is wrong."""
+def read_pii_rules(node: Node, recognizers_file: File) -> PiiRules:
+    """Read a ``pii`` key; raises ConfigError naming the file, line and key that is wrong.
+
+    An entity may be one that a recognizer of ``recognizers_file`` finds.
+    """
     keys = node.keys("default", "entities", "columns")
     default = keys["default"]
-    return PiiRules(
+    entities, columns = keys["entities"].mapping(), keys["columns"].mapping()
+    rules = PiiRules(
         default=None if default.absent else _action(default),
-        entities={_entity(name, item): _action(item) for name, item in _entries(keys["entities"])},
-        columns={_column(name, item): _action(item) for name, item in _entries(keys["columns"])},
+        entities={_entity(name, item): _action(item) for name, item in entities.items()},
+        columns={_column(name, item): _action(item) for name, item in columns.items()},
     )
-
-
-def _entries(node: Node) -> Iterable[tuple[str, Node]]:
-    return node.mapping().items()
+    refuse_unknown_entities(entities, recognizers_file)
+    return rules
 
 
 def _action(node: Node) -> Action:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from atlas_dagster.catalog_answers import stream_slugs
@@ -84,7 +85,8 @@ def load_rules(settings: Settings, served: Collection[str] | None = ()) -> Atlas
     key of the first mistake.
     """
     root = read_yaml(settings.atlas_file).keys("connections", "pii")
-    pii = _policy(root["pii"], PiiPolicy())
+    own = settings.recognizers_file
+    pii = _policy(root["pii"], PiiPolicy(), own)
     embedded = {connection.slug: connection for connection in load_connections(settings)}
     rules: dict[str, ConnectionRules] = {}
     for name, node in root["connections"].mapping().items():
@@ -94,15 +96,15 @@ def load_rules(settings: Settings, served: Collection[str] | None = ()) -> Atlas
             raise node.error(f"unknown connection; {suggestion(name, known)}")
         if slug(name) in rules:
             raise node.error(f"has the slug {slug(name)} like another; keep one of them")
-        rules[slug(name)] = _connection_rules(node, connection, pii)
+        rules[slug(name)] = _connection_rules(node, connection, pii, own)
     return AtlasRules(rules, pii)
 
 
 def _connection_rules(
-    node: Node, connection: EmbeddedConnection | None, outer: PiiPolicy
+    node: Node, connection: EmbeddedConnection | None, outer: PiiPolicy, own: Path
 ) -> ConnectionRules:
     keys = node.keys("cron", "timezone", "owners", "streams", "pii")
-    pii = _policy(keys["pii"], outer)
+    pii = _policy(keys["pii"], outer, own)
     streams: dict[str, StreamRules] = {}
     known = stream_slugs([(s.name, s.namespace) for s in connection.streams]) if connection else {}
     slugs = {name: stream for (name, _), stream in known.items()}  # here, no name stands twice
@@ -112,7 +114,7 @@ def _connection_rules(
         stream = slugs.get(name) or slug(name)
         if stream in streams:
             raise item.error(f"has the slug {stream} like another; keep one of them")
-        streams[stream] = _stream_rules(item, pii)
+        streams[stream] = _stream_rules(item, pii, own)
     return ConnectionRules(
         cron=_cron(keys["cron"]),
         timezone=_timezone(keys["timezone"]),
@@ -122,7 +124,7 @@ def _connection_rules(
     )
 
 
-def _stream_rules(node: Node, outer: PiiPolicy) -> StreamRules:
+def _stream_rules(node: Node, outer: PiiPolicy, own: Path) -> StreamRules:
     keys = node.keys(
         "natural_key", "ignore", "time_column", "most_vanishing", "retention_days", "pii"
     )
@@ -138,13 +140,13 @@ def _stream_rules(node: Node, outer: PiiPolicy) -> StreamRules:
         time_column=None if time_column.absent else time_column.text("the name of a field"),
         most_vanishing=_share(keys["most_vanishing"], default=0.5),
         retention_days=_days(keys["retention_days"]),
-        pii=_policy(keys["pii"], outer),
+        pii=_policy(keys["pii"], outer, own),
     )
 
 
-def _policy(node: Node, outer: PiiPolicy) -> PiiPolicy:
-    """The rules of a scope before those around it."""
-    return outer if node.absent else PiiPolicy((read_pii_rules(node), *outer.scopes))
+def _policy(node: Node, outer: PiiPolicy, own: Path) -> PiiPolicy:
+    """The rules of a scope before those around it; ``own`` is the file of own recognizers."""
+    return outer if node.absent else PiiPolicy((read_pii_rules(node, own), *outer.scopes))
 
 
 def _share(node: Node, default: float) -> float:

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_dagster.errors import ConfigError
+from atlas_dagster.pii.column_words import NOTHING, PHRASES
+from atlas_dagster.pii_entities import BY_NAME, PRESIDIO, installed_entities
 from atlas_dagster.pii_rules import Action, PiiPolicy, PiiRules, field_name, field_path
 from atlas_dagster.rules import load_rules
 from atlas_dagster.settings import Settings, load_settings
@@ -108,6 +110,11 @@ def test_a_name_stands_for_one_path(first: str, rest: list[str]) -> None:
         ("{default: hide}", ".default: expected one of keep, mask, hash, redact, drop, fail;"),
         ("{columns: {a: }}", ".columns.a: expected one of keep, mask, hash, redact, drop, fail;"),
         ("{entities: {email: mask}}", ".entities.email: expected the name of an entity, such as"),
+        (
+            "{entities: {EMAIL_ADRESS: mask}}",
+            ".entities.EMAIL_ADRESS: unknown entity; did you mean",
+        ),
+        ("{entities: {X: mask}}", ".entities.X: unknown entity; expected one of Presidio's, such"),
         ("{columns: {'a..b': mask}}", '.columns["a..b"]: expected a field, such as email,'),
         ("{columns: {'': mask}}", '.columns[""]: expected a field, such as email,'),
     ],
@@ -116,3 +123,22 @@ def test_a_mistake_is_named(settings: Settings, body: str, message: str) -> None
     with pytest.raises(ConfigError) as caught:
         policy_of(settings, f"pii: {body}")
     assert str(caught.value).startswith(f"config/atlas.yaml:1: pii{message}")
+
+
+def test_an_entity_may_be_one_of_an_own_recognizer_or_of_a_field_s_name(settings: Settings) -> None:
+    settings.recognizers_file.write_text(
+        "recognizers:\n"
+        "  - EmailRecognizer\n"
+        "  - {name: a, supported_entity: CUSTOMER_NUMBER, deny_list: [x]}\n"
+        "  - {name: b, supported_entities: [CONTRACT], deny_list: [y]}\n"
+    )
+    policy = policy_of(
+        settings, "pii: {entities: {CUSTOMER_NUMBER: hash, CONTRACT: drop, DATE_OF_BIRTH: mask}}"
+    )
+    assert policy.decide("number", ["CUSTOMER_NUMBER"]).action is Action.HASH
+
+
+def test_the_names_that_are_known_without_presidio_are_those_that_it_has() -> None:
+    assert installed_entities() == PRESIDIO
+    named = {phrases.entity for phrases in PHRASES} - {NOTHING}
+    assert named - PRESIDIO == BY_NAME
