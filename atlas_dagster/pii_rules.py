@@ -33,9 +33,17 @@ class Action(str, Enum):
         return list(Action).index(self)
 
 
+class Scope(str, Enum):
+    """Whose fields the rules of a ``pii`` key are about."""
+
+    ALL = "all"
+    CONNECTION = "connection"
+    STREAM = "stream"
+
+
 @dataclass(frozen=True)
 class PiiRules:
-    """The rules of one scope: all connections, a connection, or a stream.
+    """The rules of one scope.
 
     ``columns`` are fields as people write them: ``email``, ``address.street``, ``phones[]``.
     ``entities`` are Presidio's names. ``default`` is for what is found and not named.
@@ -44,6 +52,7 @@ class PiiRules:
     default: Action | None = None
     entities: Mapping[str, Action] = field(default_factory=dict[str, Action])
     columns: Mapping[str, Action] = field(default_factory=dict[str, Action])
+    scope: Scope = Scope.STREAM
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,10 @@ class PiiPolicy:
         for scope in reversed(self.scopes):
             named.update(scope.columns)
         return named
+
+    def named_in(self, scope: Scope) -> tuple[str, ...]:
+        """The fields that the rules of one scope name."""
+        return tuple(name for each in self.scopes if each.scope is scope for name in each.columns)
 
     def decide(self, name: str, entities: Iterable[str]) -> Decision:
         """What is done to a field, given what was found in it: the strictest of its entities."""
@@ -102,7 +115,7 @@ def field_path(name: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def read_pii_rules(node: Node, recognizers_file: File) -> PiiRules:
+def read_pii_rules(node: Node, scope: Scope, recognizers_file: File) -> PiiRules:
     """Read a ``pii`` key; raises ConfigError naming the file, line and key that is wrong.
 
     An entity may be one that a recognizer of ``recognizers_file`` finds.
@@ -114,6 +127,7 @@ def read_pii_rules(node: Node, recognizers_file: File) -> PiiRules:
         default=None if default.absent else _action(default),
         entities={_entity(name, item): _action(item) for name, item in entities.items()},
         columns={_column(name, item): _action(item) for name, item in columns.items()},
+        scope=scope,
     )
     refuse_unknown_entities(entities, recognizers_file)
     return rules

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from atlas_dagster.catalog_answers import stream_slugs
 from atlas_dagster.config import EmbeddedConnection, load_connections
 from atlas_dagster.names import slug
-from atlas_dagster.pii_rules import PiiPolicy, read_pii_rules
+from atlas_dagster.pii_rules import PiiPolicy, Scope, read_pii_rules
 from atlas_dagster.settings import Settings
 from atlas_dagster.yaml_fields import field_names, field_paths
 from atlas_dagster.yaml_source import Node, read_yaml, suggestion
@@ -86,7 +86,7 @@ def load_rules(settings: Settings, served: Collection[str] | None = ()) -> Atlas
     """
     root = read_yaml(settings.atlas_file).keys("connections", "pii")
     own = settings.recognizers_file
-    pii = _policy(root["pii"], PiiPolicy(), own)
+    pii = _policy(root["pii"], PiiPolicy(), Scope.ALL, own)
     embedded = {connection.slug: connection for connection in load_connections(settings)}
     rules: dict[str, ConnectionRules] = {}
     for name, node in root["connections"].mapping().items():
@@ -104,7 +104,7 @@ def _connection_rules(
     node: Node, connection: EmbeddedConnection | None, outer: PiiPolicy, own: Path
 ) -> ConnectionRules:
     keys = node.keys("cron", "timezone", "owners", "streams", "pii")
-    pii = _policy(keys["pii"], outer, own)
+    pii = _policy(keys["pii"], outer, Scope.CONNECTION, own)
     streams: dict[str, StreamRules] = {}
     known = stream_slugs([(s.name, s.namespace) for s in connection.streams]) if connection else {}
     slugs = {name: stream for (name, _), stream in known.items()}  # here, no name stands twice
@@ -140,13 +140,13 @@ def _stream_rules(node: Node, outer: PiiPolicy, own: Path) -> StreamRules:
         time_column=None if time_column.absent else time_column.text("the name of a field"),
         most_vanishing=_share(keys["most_vanishing"], default=0.5),
         retention_days=_days(keys["retention_days"]),
-        pii=_policy(keys["pii"], outer, own),
+        pii=_policy(keys["pii"], outer, Scope.STREAM, own),
     )
 
 
-def _policy(node: Node, outer: PiiPolicy, own: Path) -> PiiPolicy:
+def _policy(node: Node, outer: PiiPolicy, scope: Scope, own: Path) -> PiiPolicy:
     """The rules of a scope before those around it; ``own`` is the file of own recognizers."""
-    return outer if node.absent else PiiPolicy((read_pii_rules(node, own), *outer.scopes))
+    return outer if node.absent else PiiPolicy((read_pii_rules(node, scope, own), *outer.scopes))
 
 
 def _share(node: Node, default: float) -> float:

@@ -18,6 +18,7 @@ from atlas_dagster.catalog import Stream
 from atlas_dagster.counted import counted
 from atlas_dagster.layers.chart import build_chart
 from atlas_dagster.layers.history_rules import history_rules
+from atlas_dagster.layers.known_fields import refuse_unknown_fields
 from atlas_dagster.layers.policy import policed_stream
 from atlas_dagster.layers.stream_columns import load_changes, register_columns
 from atlas_dagster.quality.queries import Scan
@@ -76,6 +77,7 @@ def materialize_chart(
     run_id = context.run.run_id
     stream = register_columns(connection, stream, run_id)
     data = load_personal_data(connection, stream, rules)
+    refuse_unknown_fields(connection, stream, rules, (verdict.path for verdict in data.verdicts))
     refuse_forbidden(stream, data.decision)
     policy = data.decision.policy
     stream = policed_stream(stream, policy)

@@ -80,9 +80,14 @@ def history_rules(
     )
 
 
+def unknown_column(stream: Stream, name: str, what: str) -> ConfigError:
+    """What is said of a rule that names a column which is not there."""
+    known = ", ".join(c.name for c in stream.columns) or "none"
+    return ConfigError(f"{stream.label}: {what} {name!r} is not a column; its columns: {known}")
+
+
 def _existing(stream: Stream, name: str, what: str) -> Column:
     column = stream.column(name)
     if column is None:
-        known = ", ".join(c.name for c in stream.columns) or "none"
-        raise ConfigError(f"{stream.label}: {what} {name!r} is not a column; its columns: {known}")
+        raise unknown_column(stream, name, what)
     return column

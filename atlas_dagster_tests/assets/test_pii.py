@@ -204,3 +204,16 @@ def test_a_hash_without_a_key_is_refused_with_the_variable_to_set(
     crm.say(*(person(n) for n in range(40)), state("people", 1))
     result = run(instance)
     assert "ATLAS_PII_HASH_KEY: not set, and the policy hashes email" in failure(result)
+
+
+def test_a_rule_for_a_field_that_is_not_there_stops_chart(
+    instance: dg.DagsterInstance, crm: ScriptedConnector, project: Project
+) -> None:
+    rules(project, "{columns: {emial: mask}}")
+    crm.say(person(1), state("people", 1))
+    result = run(instance)
+    assert not result.success
+    assert "crm/people: pii.columns 'emial' is not a column; its columns: id, email" in failure(
+        result
+    )
+    assert project.rows("select to_regclass('chart.crm__people')") == [(None,)]
