@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from atlas_dagster.catalog import Connection, Stream
+from atlas_dagster.errors import ConfigError
 from atlas_dagster.layers.policy import StreamPolicy, charted_policy
 from atlas_dagster.layers.stream_columns import registered_stream
 from atlas_dagster.pii_rules import Action
 from atlas_dagster.quality.contract import Contract, load_contract
 from atlas_dagster.quality.policed import PolicedChecks, police_checks
-from atlas_dagster.quality.spec import ReferenceParameters
+from atlas_dagster.quality.spec import ReferenceParameters, Rule
 from atlas_dagster.rules import AtlasRules
 from atlas_dagster.settings import Settings
-from atlas_dagster.warehouse import PgConnection
+from atlas_dagster.warehouse import PgConnection, table_exists
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ def charted_contract(
     actions = _actions(charted_policy(warehouse, stream.chart))
     policed = police_checks(charted, contract.checks, actions, others)
     return ChartedContract(charted, contract, policed)
+
+
+def charted_mistakes(warehouse: PgConnection, made: ChartedContract) -> list[ConfigError]:
+    """What PostgreSQL cannot parse of a user's checks; nothing where there is no chart yet."""
+    chart, own = made.charted.chart, [c for c in made.policed.checks if c.rule is Rule.USER]
+    if not own or not table_exists(warehouse, chart):
+        return []
+    from atlas_dagster.quality.sql_mistakes import sql_mistakes  # loads Soda
+
+    return sql_mistakes(warehouse, chart, own)
 
 
 def _actions(policy: StreamPolicy) -> dict[str, Action]:

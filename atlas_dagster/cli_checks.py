@@ -13,7 +13,7 @@ import click
 from atlas_dagster.airbyte.snapshot import served_slugs
 from atlas_dagster.catalog import Connection, Stream
 from atlas_dagster.catalog_store import load_connection
-from atlas_dagster.charted_contract import charted_contract
+from atlas_dagster.charted_contract import charted_contract, charted_mistakes
 from atlas_dagster.errors import ConfigError, WarehouseError
 from atlas_dagster.layers.stream_columns import registered_stream
 from atlas_dagster.quality.check_text import contract_json, contract_lines
@@ -43,6 +43,7 @@ def show(stream: str, as_json: bool) -> None:
         made = charted_contract(
             found.warehouse, settings, found.connection, found.rules, found.stream
         )
+        mistakes = charted_mistakes(found.warehouse, made)
     contract, not_checked = made.contract, made.policed.not_checked
     if as_json:
         click.echo(json.dumps(contract_json(contract, not_checked), indent=2))
@@ -50,6 +51,8 @@ def show(stream: str, as_json: bool) -> None:
         for line in contract_lines(contract, not_checked):
             click.echo(line)
     refuse_mistakes(contract)
+    if mistakes:
+        raise mistakes[0]
 
 
 @checks.command()

@@ -48,7 +48,7 @@ def run_checks(
         raise ValueError("checks need a connection that commits by itself")
     outcomes: dict[str, Outcome] = {}
     try:
-        with _only_reading(connection, timeout):
+        with only_reading(connection, timeout):
             _run(connection, scan, checks, timeout, outcomes)
     except psycopg.Error as error:
         why = sentence(error, timeout)
@@ -147,7 +147,7 @@ def _asked(
 
 
 @contextmanager
-def _only_reading(connection: PgConnection, seconds: float) -> Generator[None]:
+def only_reading(connection: PgConnection, seconds: float) -> Generator[None]:
     """Let a block change nothing, and bound its statements; what was set before holds after it."""
     wanted = {
         "statement_timeout": f"{round(seconds * 1000)}ms",

@@ -6,8 +6,8 @@ import logging
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib import import_module
 from threading import Lock
 from typing import Any
@@ -52,11 +52,28 @@ def verify(connection: PgConnection, contract: str) -> Verification:
 
     Never raises for what is wrong with the contract or the data: that is in what it returns.
     """
+    soda = _imported()
+    return _verify(soda, contract, soda.data_source(connection))
+
+
+def explain(connection: PgConnection, contract: str) -> Verification:
+    """Have PostgreSQL plan the queries of a contract, and execute none; the results are empty.
+
+    Never raises for what is wrong with the contract: that is in what it returns.
+    """
+    soda = _imported()
+    verification = _verify(soda, contract, soda.explaining(connection))
+    return replace(verification, results={})
+
+
+def _imported() -> _Soda:
     with _importing:
-        soda = _soda()
+        return _soda()
+
+
+def _verify(soda: _Soda, contract: str, source: Any) -> Verification:
     logs = soda.logs()
     token = _logs.set(logs)
-    source = soda.data_source(connection)
     results: dict[str, SodaResult] = {}
     try:
         session = soda.execute(
@@ -83,6 +100,7 @@ def _result(found: Any) -> SodaResult:
     )
 
 
+_MOST_VALUES = 1600  # as many as a query can give
 _logs: ContextVar[Any] = ContextVar("soda_logs", default=None)
 
 
@@ -108,6 +126,7 @@ class _Soda:
     contract: Any
     logs: Any
     data_source: Any
+    explaining: Any
 
 
 @cache
@@ -120,6 +139,7 @@ def _soda() -> _Soda:
         "soda_postgres.common.data_sources.postgres_data_source_connection"
     )
     base: Any = import_module("soda_core.common.data_source_connection")
+    answers: Any = import_module("soda_core.common.data_source_results")
     session: Any = import_module("soda_core.contracts.contract_verification")
     yaml: Any = import_module("soda_core.common.yaml")
     logs: Any = import_module("soda_core.common.logs")
@@ -149,6 +169,21 @@ def _soda() -> _Soda:
 
         def close_connection(self) -> None: ...
 
+    class Explaining(Borrowed):
+        """A connection on which queries are planned, and seem to give a row of zeros."""
+
+        def execute_query(self, sql: str, log_query: bool = True) -> Any:  # noqa: ARG002
+            try:
+                # Binary: no more than the one statement that is planned can be sent.
+                self.connection.execute(f"explain {sql}", binary=True)
+            except psycopg.Error as error:
+                self.errors.append(error)
+                raise
+            return answers.QueryResult(rows=[(0,) * _MOST_VALUES], columns=())
+
+        def execute_query_one_by_one(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError  # what Soda tries where a query has failed
+
     class Contract(  # pyright: ignore[reportGeneralTypeIssues]
         yaml.ContractYamlSource,
         file_type=yaml.FileType.CONTRACT,  # pyright: ignore[reportCallIssue]
@@ -163,17 +198,16 @@ def _soda() -> _Soda:
 
         def resolve_on_read_value(self, *_: Any, **__: Any) -> None: ...
 
-    def data_source(connection: PgConnection) -> Any:
+    def data_source(kind: type[Borrowed], connection: PgConnection) -> Any:
         model = connections.PostgresDataSource.model_construct(
             name=DATA_SOURCE, type="postgres", connection_properties={}
         )
-        return sources.PostgresDataSourceImpl(
-            data_source_model=model, connection=Borrowed(connection)
-        )
+        return sources.PostgresDataSourceImpl(data_source_model=model, connection=kind(connection))
 
     return _Soda(
         session.ContractVerificationSession.execute,
         Contract.from_str,
         logs.Logs,
-        data_source,
+        partial(data_source, Borrowed),
+        partial(data_source, Explaining),
     )
