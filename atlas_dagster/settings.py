@@ -128,7 +128,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if session_url and not warehouse_url:
         raise ConfigError("ATLAS_WAREHOUSE_URL: not set, and ATLAS_WAREHOUSE_SESSION_URL is")
     return Settings(
-        config_dir=_path(env, "ATLAS_CONFIG_DIR", project_dir / "config", project_dir),
+        config_dir=_config_dir(env, "ATLAS_CONFIG_DIR", project_dir),
         data_dir=_path(env, "ATLAS_DATA_DIR", project_dir / ".atlas", project_dir),
         warehouse_url=warehouse_url,
         warehouse_session_url=session_url,
@@ -266,6 +266,14 @@ def _path(env: Mapping[str, str], name: str, default: Path, base: Path) -> Path:
     """A path from the environment; a relative one starts at ``base``."""
     value = env.get(name)
     return (base / Path(value).expanduser()).resolve() if value else default.resolve()
+
+
+def _config_dir(env: Mapping[str, str], name: str, project_dir: Path) -> Path:
+    """The directory of files, which is there if it is named: without it, no stream would be."""
+    path = _path(env, name, project_dir / "config", project_dir)
+    if env.get(name) and not path.is_dir():
+        raise ConfigError(f"{name}: there is no directory {path}")
+    return path
 
 
 def _spacy_model(env: Mapping[str, str], name: str, base: Path) -> str | None:

@@ -49,6 +49,7 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
 
 
 def test_directories_start_at_the_project(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
     settings = load_settings(
         {"ATLAS_PROJECT_DIR": str(tmp_path), "ATLAS_CONFIG_DIR": "conf", "ATLAS_DATA_DIR": "data"}
     )
@@ -58,9 +59,16 @@ def test_directories_start_at_the_project(tmp_path: Path) -> None:
 
 def test_directories_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    settings = load_settings({"ATLAS_CONFIG_DIR": "/etc/atlas", "ATLAS_DATA_DIR": "~/data"})
-    assert settings.config_dir == Path("/etc/atlas").resolve()
+    settings = load_settings({"ATLAS_CONFIG_DIR": "/etc", "ATLAS_DATA_DIR": "~/data"})
+    assert settings.config_dir == Path("/etc").resolve()
     assert settings.data_dir == tmp_path / "data"
+
+
+def test_a_directory_of_files_that_is_named_is_there(tmp_path: Path) -> None:
+    missing = str(tmp_path / "conf")
+    with pytest.raises(ConfigError) as error:
+        load_settings({"ATLAS_CONFIG_DIR": missing})
+    assert str(error.value) == f"ATLAS_CONFIG_DIR: there is no directory {missing}"
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
