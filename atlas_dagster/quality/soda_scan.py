@@ -134,12 +134,6 @@ def _soda() -> _Soda:
     """Soda, imported without its telemetry: which thread and endpoint it starts is decided then."""
     os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
     import_module("soda_core")  # it loads its plugins itself, and wants to be first
-    sources: Any = import_module("soda_postgres.common.data_sources.postgres_data_source")
-    connections: Any = import_module(
-        "soda_postgres.common.data_sources.postgres_data_source_connection"
-    )
-    base: Any = import_module("soda_core.common.data_source_connection")
-    answers: Any = import_module("soda_core.common.data_source_results")
     session: Any = import_module("soda_core.contracts.contract_verification")
     yaml: Any = import_module("soda_core.common.yaml")
     logs: Any = import_module("soda_core.common.logs")
@@ -147,6 +141,38 @@ def _soda() -> _Soda:
     logger.propagate = False
     logger.addHandler(_ToScan())
 
+    class Contract(  # pyright: ignore[reportGeneralTypeIssues]
+        yaml.ContractYamlSource,
+        file_type=yaml.FileType.CONTRACT,  # pyright: ignore[reportCallIssue]
+    ):
+        """A contract's text as it is: Soda's one parser is not for two threads at a time, and
+        patterns and names are full of what it would take for a variable.
+        """
+
+        def parse(self) -> Any:
+            with _parsing:
+                return yaml.ContractYamlSource.parse(self)
+
+        def resolve_on_read_value(self, *_: Any, **__: Any) -> None: ...
+
+    asking, explaining = _data_sources()
+    return _Soda(
+        session.ContractVerificationSession.execute,
+        Contract.from_str,
+        logs.Logs,
+        asking,
+        explaining,
+    )
+
+
+def _data_sources() -> tuple[Any, Any]:
+    """What makes a source of Soda's out of a connection: one asks, the other has all explained."""
+    sources: Any = import_module("soda_postgres.common.data_sources.postgres_data_source")
+    connections: Any = import_module(
+        "soda_postgres.common.data_sources.postgres_data_source_connection"
+    )
+    base: Any = import_module("soda_core.common.data_source_connection")
+    answers: Any = import_module("soda_core.common.data_source_results")
     base_query: Any = connections.PostgresDataSourceConnection.execute_query
 
     class Borrowed(connections.PostgresDataSourceConnection):
@@ -184,30 +210,12 @@ def _soda() -> _Soda:
         def execute_query_one_by_one(self, *_: Any, **__: Any) -> Any:
             raise NotImplementedError  # what Soda tries where a query has failed
 
-    class Contract(  # pyright: ignore[reportGeneralTypeIssues]
-        yaml.ContractYamlSource,
-        file_type=yaml.FileType.CONTRACT,  # pyright: ignore[reportCallIssue]
-    ):
-        """A contract's text as it is: Soda's one parser is not for two threads at a time, and
-        patterns and names are full of what it would take for a variable.
-        """
-
-        def parse(self) -> Any:
-            with _parsing:
-                return yaml.ContractYamlSource.parse(self)
-
-        def resolve_on_read_value(self, *_: Any, **__: Any) -> None: ...
-
-    def data_source(kind: type[Borrowed], connection: PgConnection) -> Any:
-        model = connections.PostgresDataSource.model_construct(
-            name=DATA_SOURCE, type="postgres", connection_properties={}
-        )
-        return sources.PostgresDataSourceImpl(data_source_model=model, connection=kind(connection))
-
-    return _Soda(
-        session.ContractVerificationSession.execute,
-        Contract.from_str,
-        logs.Logs,
-        partial(data_source, Borrowed),
-        partial(data_source, Explaining),
+    model = connections.PostgresDataSource.model_construct(
+        name=DATA_SOURCE, type="postgres", connection_properties={}
     )
+    make = partial(_make_source, sources.PostgresDataSourceImpl, model)
+    return partial(make, Borrowed), partial(make, Explaining)
+
+
+def _make_source(source: Any, model: Any, kind: Any, connection: PgConnection) -> Any:
+    return source(data_source_model=model, connection=kind(connection))

@@ -44,17 +44,17 @@ def _error(
     given: UserParameters,
 ) -> psycopg.Error | None:
     # A pattern is compiled where it meets a value; where it meets a constant, when that is planned.
-    for pattern in _patterns(given.body):
-        try:
+    try:
+        for pattern in _patterns(dict(given.body)):
             connection.execute(sql.SQL("explain select '' ~ {}").format(sql.Literal(pattern)))
-        except psycopg.Error as error:
-            return error
+    except psycopg.Error as error:
+        return error
     contract = ContractWriter(connection, chart, None, types).text([("0", check)])
     return next(iter(explain(connection, contract).database_errors), None)
 
 
 def _patterns(value: Json) -> Iterable[str]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         regex = value.get("regex")
         if isinstance(regex, str):
             yield regex
