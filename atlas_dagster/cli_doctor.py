@@ -55,11 +55,11 @@ def _probes() -> list[Probe]:
 
 
 def _all_probes(settings: Settings) -> Iterator[Probe]:
-    from atlas_dagster.doctor import database, machine, services
+    from atlas_dagster.doctor import database, files, machine, services
 
     airbyte = settings.airbyte
     yield Probe("versions", lambda: machine.look_at_versions(settings, machine.requirements()))
-    yield Probe("config", lambda: machine.look_at_files(settings))
+    yield Probe("config", lambda: files.look_at_files(settings))
     yield Probe("disk", lambda: machine.look_at_disks(settings))
     yield Probe("postgresql", lambda: database.look_at_postgres(settings))
     yield Probe("dagster", lambda: services.look_at_dagster(settings, os.environ))

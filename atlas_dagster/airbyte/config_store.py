@@ -66,6 +66,12 @@ def resolve(
     return ResolvedConfig(current, origin, frozenset(hidden))
 
 
+def refuse_unset(connection: EmbeddedConnection, environ: Mapping[str, str] | None = None) -> None:
+    """Raise ConfigError naming connection, key, and the first variable that is not set."""
+    reader = _Placeholders(connection.slug, {}, os.environ if environ is None else environ)
+    reader.read(dict(connection.config), ())
+
+
 def save_update(
     connection: EmbeddedConnection,
     config: ResolvedConfig,

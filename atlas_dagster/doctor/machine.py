@@ -1,25 +1,22 @@
-"""What is on this machine: packages, connectors, the files that an operator edits, disks."""
+"""What is on this machine: packages, connectors, disks."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from atlas_dagster.airbyte.connectors import connector_label, installed
-from atlas_dagster.airbyte.snapshot import served_slugs
 from atlas_dagster.config import EmbeddedConnection, load_connections
 from atlas_dagster.doctor.probes import Finding, doubtful, well, wrong
 from atlas_dagster.errors import AtlasError
-from atlas_dagster.qalita.mapping import load_mapping
-from atlas_dagster.rules import load_rules
 from atlas_dagster.settings import Settings
-from atlas_dagster.yaml_source import shown_path
 
 SHOWN_PACKAGES = ("dagster", "soda-core", "presidio-analyzer")
 TIGHT_BYTES, FULL_BYTES = 5_000_000_000, 500_000_000
@@ -63,7 +60,11 @@ def _model(settings: Settings | None) -> str:
 
 def look_at_connectors(settings: Settings) -> Iterator[Finding]:
     """Each embedded connection's connector: whether it is installed, and its Python."""
-    for connection in load_connections(settings):
+    try:
+        connections = load_connections(settings)
+    except AtlasError:
+        return  # told where files are looked at
+    for connection in connections:
         yield _connector(connection, settings.data_dir)
 
 
@@ -89,59 +90,6 @@ def _python(executable: Path) -> str:
     return "Python unknown"
 
 
-def look_at_files(settings: Settings) -> Iterator[Finding]:
-    """The files of `config/`, each read to its end, or to its first mistake."""
-    files: list[tuple[Path, Callable[[], object]]] = [
-        (settings.connections_file, lambda: load_connections(settings)),
-        (settings.atlas_file, lambda: load_rules(settings, served_slugs(settings))),
-        (settings.config_dir / "qalita.json", lambda: load_mapping(settings.config_dir)),
-        (settings.recognizers_file, lambda: _read_recognizers(settings)),
-    ]
-    for path, read in files:
-        if not path.is_file():
-            continue
-        try:
-            read()
-        except AtlasError as error:
-            yield wrong("config", str(error))
-        else:
-            yield well("config", f"{shown_path(path)}: valid")
-    yield from _checks(settings)
-
-
-def _read_recognizers(settings: Settings) -> None:
-    from atlas_dagster.pii.recognizers import load_recognizers
-
-    load_recognizers(settings.recognizers_file)
-
-
-def _checks(settings: Settings) -> Iterator[Finding]:
-    """The files of `config/checks`, each against the stream that it is about."""
-    if not settings.checks_dir.is_dir():
-        return
-    from atlas_dagster.airbyte.workspace import build_workspace
-    from atlas_dagster.quality.user_file import checks_file, read_user_file, stray_files
-
-    workspace = build_workspace(settings)
-    served = [found.connection for found in workspace.server_connections()]
-    known = {one.slug: one for one in [*workspace.connections(), *served]}
-    slugs = {slug: [s.slug for s in one.streams] for slug, one in known.items()}
-    for error in stray_files(settings, slugs):
-        yield wrong("config", str(error))
-    for connection in known.values():
-        for stream in connection.streams:
-            path = checks_file(settings, connection.slug, stream.slug)
-            if not path.is_file():
-                continue
-            try:
-                mistakes = read_user_file(path, stream, connection.streams).mistakes
-            except AtlasError as error:
-                mistakes = (error,)
-            yield from (wrong("config", str(mistake)) for mistake in mistakes[:1])
-            if not mistakes:
-                yield well("config", f"{shown_path(path)}: valid")
-
-
 def look_at_disks(
     settings: Settings, tight: int = TIGHT_BYTES, full: int = FULL_BYTES
 ) -> Iterator[Finding]:
@@ -151,6 +99,9 @@ def look_at_disks(
         cluster = settings.data_dir / "postgres"
         paths.setdefault(_device(cluster), cluster)
     for path in paths.values():
+        if (problem := _unusable(path)) is not None:
+            yield wrong("disk", problem)
+            continue
         usage = shutil.disk_usage(_there(path))
         text = f"{path}: {usage.free / 1e9:,.1f} GB free of {usage.total / 1e9:,.1f}"
         if usage.free < full:
@@ -159,6 +110,16 @@ def look_at_disks(
             yield doubtful("disk", f"{text}; make room")
         else:
             yield well("disk", text)
+
+
+def _unusable(path: Path) -> str | None:
+    """Why nothing can be kept in a directory, which is there or still to be made."""
+    there = _there(path)
+    if not there.is_dir():
+        return f"{path}: {there} is no directory; name another in ATLAS_DATA_DIR"
+    if not os.access(there, os.W_OK | os.X_OK) or os.statvfs(there).f_blocks == 0:
+        return f"{path}: nothing can be written in {there}; name another in ATLAS_DATA_DIR"
+    return None
 
 
 def _device(path: Path) -> int:

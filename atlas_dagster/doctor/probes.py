@@ -81,8 +81,22 @@ def _look(probe: Probe, found: SimpleQueue[Finding | None]) -> None:
             found.put(finding)
     except AtlasError as error:
         found.put(wrong(probe.what, str(error)))
-    except Exception as error:  # noqa: BLE001 - the fault is ours, and the other probes go on
-        place = exception_place((type(error), error, error.__traceback__))
-        found.put(wrong(probe.what, f"the probe failed: {place}"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other probes go on
+        found.put(wrong(probe.what, _reason(error)))
     finally:
         found.put(None)
+
+
+def _reason(error: Exception) -> str:
+    """What a server or the system said; of a fault of ours the place, as its text may be a value.
+
+    SQLAlchemy has the error of the driver in ``orig``, drivers what PostgreSQL said in ``diag``.
+    """
+    diagnostics = getattr(getattr(error, "orig", error), "diag", None)
+    said = getattr(diagnostics, "message_primary", None)
+    if said:
+        return f"PostgreSQL refuses it: {said}"
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(filter(None, (str(error.filename or ""), error.strerror)))
+    place = exception_place((type(error), error, error.__traceback__))
+    return f"the probe failed: {place}"

@@ -19,48 +19,25 @@ from types import SimpleNamespace
 import dagster as dg
 import psycopg
 import pytest
-from click.testing import CliRunner
+from dagster_postgres.utils import create_pg_engine
 from psycopg import sql
+from sqlalchemy import text
 
-from atlas_dagster.cli_doctor import doctor, line
+from atlas_dagster.cli_doctor import line
 from atlas_dagster.doctor import database, machine, services
 from atlas_dagster.doctor.probes import Finding, Probe, Verdict, examine, well, wrong
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import AirbyteServer, load_settings
 from atlas_dagster.warehouse import PgConnection, connect
 from atlas_dagster_tests.airbyte.api import environment
-from atlas_dagster_tests.airbyte.scripted import USERS
 from atlas_dagster_tests.airbyte_server.double import AirbyteDouble
 from atlas_dagster_tests.conftest import database_url
+from atlas_dagster_tests.doctor.looking import about, run
 from atlas_dagster_tests.integration.project import Project
 from atlas_dagster_tests.qalita.support import add_target
 from atlas_dagster_tests.qalita_server.double import API_TOKEN, QalitaDouble
 
 NOBODY = "127.0.0.1:1"  # where nothing listens
-
-
-@pytest.fixture
-def project(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for name in os.environ:
-        if "QALITA" in name or name.startswith(("ATLAS_", "AIRBYTE_", "DAGSTER_")):
-            monkeypatch.delenv(name)
-    project = Project(tmp_path, warehouse_url)
-    for name, value in project.variables.items():
-        monkeypatch.setenv(name, value)
-    project.with_connection("shop", USERS)
-    project.copy_dagster_files()
-    return project
-
-
-def run(*arguments: str) -> tuple[int, list[str]]:
-    result = CliRunner().invoke(doctor, arguments, catch_exceptions=False)
-    return result.exit_code, result.output.splitlines()
-
-
-def about(lines: list[str], what: str) -> list[str]:
-    """The lines about one thing, without its name."""
-    words = [each.split(maxsplit=2) for each in lines]
-    return [f"{verdict} {text}" for verdict, name, text in words if name == what]
 
 
 def everything(project: Project, url: str) -> tuple[list[tuple[str, ...]], list[Path]]:
@@ -206,6 +183,30 @@ class TestProbes:
         assert found.text.startswith("the probe failed: KeyError at ")
         assert "secret" not in found.text
 
+    def test_what_a_server_or_the_system_refuses_is_a_sentence(
+        self, warehouse_url: str, tmp_path: Path
+    ) -> None:
+        def by_sqlalchemy() -> Iterator[Finding]:
+            engine = create_pg_engine(warehouse_url.replace("postgresql", "postgresql+psycopg2"))
+            with engine.connect() as connection:
+                connection.execute(text("create table nowhere.runs ()"))
+            yield well("it", "done")
+
+        def by_psycopg() -> Iterator[Finding]:
+            with psycopg.connect(warehouse_url) as connection:
+                connection.execute("create table nowhere.runs ()")
+            yield well("it", "done")
+
+        def by_system() -> Iterator[Finding]:
+            yield well("it", (tmp_path / "nothing").read_text())
+
+        found = examine([Probe("it", look) for look in (by_sqlalchemy, by_psycopg, by_system)], 5)
+        assert list(found) == [
+            wrong("it", 'PostgreSQL refuses it: schema "nowhere" does not exist'),
+            wrong("it", 'PostgreSQL refuses it: schema "nowhere" does not exist'),
+            wrong("it", f"{tmp_path / 'nothing'}: No such file or directory"),
+        ]
+
 
 class TestPostgres:
     def test_an_encoding_that_is_not_utf8(
@@ -331,37 +332,22 @@ class TestMachine:
         assert found.verdict is Verdict.WARN
         assert found.text.endswith("is not installed: the first sync does so")
 
-    @pytest.mark.parametrize(
-        ("name", "text", "said"),
-        [
-            ("connections.yaml", "connections: {shop: {sources: x}}", "connections.yaml:1"),
-            ("atlas.yaml", "connections: {shop: {cron: 7}}", "atlas.yaml:1"),
-            ("qalita.json", json.dumps({"default": 7}), "qalita.json:1"),
-            ("pii_recognizers.yaml", "recognizers: [{name: X, type: what}]", "recognizers.yaml:1"),
-            ("checks/shop/other.yml", "checks: []", "unknown stream other of shop"),
-            ("checks/shop/users.yml", "check: []", "users.yml:1"),
-        ],
-    )
-    def test_a_mistake_in_a_file_is_named_and_the_others_are_read(
-        self, project: Project, name: str, text: str, said: str
-    ) -> None:
-        project.connect({"shop": {"source": "airbyte-source-shop==1.0.0", "streams": ["users"]}})
-        file = project.root / "config" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        found = list(machine.look_at_files(load_settings()))
-        failed = [each.text for each in found if each.verdict is Verdict.FAIL]
-        assert any(said in each for each in failed), found
-        if name != "connections.yaml":
-            assert len(failed) == 1
-            assert any(each.verdict is Verdict.OK for each in found)
-
     def test_a_disk_that_is_full(self, project: Project) -> None:
         settings = load_settings()
         (tight,) = machine.look_at_disks(settings, tight=2**62, full=1)
         (full,) = machine.look_at_disks(settings, tight=2**62, full=2**62)
         assert (tight.verdict, full.verdict) == (Verdict.WARN, Verdict.FAIL)
         assert str(settings.data_dir) in full.text
+
+    @pytest.mark.parametrize("below", ["/proc/x", "/dev/null/x"])
+    def test_a_directory_that_cannot_be_made(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch, below: str
+    ) -> None:
+        monkeypatch.setenv("ATLAS_DATA_DIR", below)
+        (found,) = machine.look_at_disks(load_settings())
+        assert found.verdict is Verdict.FAIL
+        assert found.text.startswith(f"{below}: ")
+        assert found.text.endswith("; name another in ATLAS_DATA_DIR")
 
 
 class TestServices:
