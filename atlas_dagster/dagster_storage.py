@@ -25,8 +25,9 @@ from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Engine, event, inspect
 from typing_extensions import Self
 
+from atlas_dagster.errors import WarehouseError
 from atlas_dagster.settings import Settings, load_settings
-from atlas_dagster.warehouse import acting_role, resolve_url
+from atlas_dagster.warehouse import acting_role, connect, resolve_url
 
 # `dagster.yaml` names a handler (`run_logs`), and whoever opens the instance would read of it.
 warnings.filterwarnings("ignore", "Handling yaml-defined logging configuration", BetaWarning)
@@ -98,7 +99,31 @@ class AtlasStorage(DagsterPostgresStorage):
         inst_data: ConfigurableClassData | None,
         config_value: Mapping[str, Any],  # noqa: ARG003
     ) -> Self:
-        return cls(postgres_url=storage_url(load_settings()), inst_data=inst_data)
+        settings = load_settings()
+        _require_usable(settings.dagster_url or resolve_url(settings))
+        return cls(postgres_url=storage_url(settings), inst_data=inst_data)
+
+
+def _require_usable(url: str) -> None:
+    """Raise WarehouseError where Dagster could not keep its tables, in a sentence.
+
+    Dagster itself tries again for a while, and then says that it has.
+    """
+    with connect(url, application="dagster") as connection:
+        row = connection.execute(_LACKS_CREATE).fetchone()
+    if row:
+        schema, role = row
+        raise WarehouseError(
+            f"role {role}: permission denied for schema {schema}, where Dagster's tables are to be"
+            f" made; let an administrator run: atlas roles create --writer {role}"
+        )
+
+
+_LACKS_CREATE = """
+select coalesce(current_schema(), 'public'), session_user
+where to_regclass('runs') is null
+    and not coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
+"""
 
 
 def _open_engine(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ from urllib.parse import urlsplit
 import dagster as dg
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from atlas_dagster.dagster_storage import storage_url
+from atlas_dagster.errors import WarehouseError
 from atlas_dagster.settings import load_settings
 from atlas_dagster.warehouse import connect
 from atlas_dagster_tests.pooler import pgbouncer
@@ -152,3 +156,32 @@ def test_the_driver_is_named_and_the_rest_of_the_url_is_kept(scheme: str) -> Non
     assert (url.drivername, url.password) == ("postgresql+psycopg2", "p@ss")
     assert (url.host, url.port, url.database) == ("host", 5433, "db")
     assert urlsplit(storage_url(settings)).query == "sslmode=require"
+
+
+def test_a_server_that_does_not_answer_is_a_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATLAS_WAREHOUSE_URL", "postgresql://u:s3cret@127.0.0.1:1/atlas")
+    with pytest.raises(WarehouseError, match=r"^PostgreSQL is not reachable: .*Connection refused"):
+        dg.DagsterInstance.from_config(str(home))
+
+
+def test_a_role_that_may_not_make_tables_is_a_sentence(
+    home: Path, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.environ.get("ATLAS_TEST_POSTGRES_URL"):
+        pytest.skip("a role without a password signs in to a server of the tests' own alone")
+    role = f"atlas_test_{uuid.uuid4().hex[:12]}"
+    with connect(empty_database_url) as connection:
+        connection.execute(sql.SQL("create role {} login").format(sql.Identifier(role)))
+        try:
+            url = empty_database_url.replace("postgres@", f"{role}@")
+            monkeypatch.setenv("ATLAS_WAREHOUSE_URL", url)
+            with pytest.raises(WarehouseError) as error:
+                dg.DagsterInstance.from_config(str(home))
+        finally:
+            connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+    assert str(error.value) == (
+        f"role {role}: permission denied for schema public, where Dagster's tables are to be made;"
+        f" let an administrator run: atlas roles create --writer {role}"
+    )

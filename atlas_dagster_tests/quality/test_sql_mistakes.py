@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from atlas_dagster.quality.spec import Json
 from atlas_dagster.quality.sql_mistakes import sql_mistakes
 from atlas_dagster.warehouse import PgConnection
 from atlas_dagster_tests.quality.support import CHART, charted, record, user_check
 
-NONE = {"threshold": {"must_be": 0}}
+NONE: dict[str, Json] = {"threshold": {"must_be": 0}}
 
 
-def told(connection: PgConnection, kind: str, body: dict[str, Any], column: str | None) -> str:
+def told(connection: PgConnection, kind: str, body: dict[str, Json], column: str | None) -> str:
     charted(connection, [record(1)])
     found = sql_mistakes(connection, CHART, [user_check(kind, {**body, **NONE}, column)])
     return "; ".join(map(str, found))
@@ -42,7 +41,7 @@ def told(connection: PgConnection, kind: str, body: dict[str, Any], column: str 
     ],
 )
 def test_a_mistake_is_told_in_postgresqls_words(
-    warehouse: PgConnection, kind: str, body: dict[str, Any], column: str | None, said: str
+    warehouse: PgConnection, kind: str, body: dict[str, Json], column: str | None, said: str
 ) -> None:
     assert said in told(warehouse, kind, body, column)
 
@@ -75,6 +74,6 @@ def test_a_mistake_is_told_in_postgresqls_words(
     ],
 )
 def test_what_can_be_parsed_is_no_mistake_and_is_not_executed(
-    warehouse: PgConnection, kind: str, body: dict[str, Any], column: str | None
+    warehouse: PgConnection, kind: str, body: dict[str, Json], column: str | None
 ) -> None:
     assert told(warehouse, kind, body, column) == ""
