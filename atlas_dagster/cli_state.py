@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from atlas_dagster.airbyte import server_state
 from atlas_dagster.airbyte import state as connector_state
 from atlas_dagster.airbyte.http import AirbyteHttp
 from atlas_dagster.airbyte.server import AirbyteApi
-from atlas_dagster.airbyte.snapshot import load_snapshot
+from atlas_dagster.airbyte.snapshot import StoredConnection, load_snapshot
+from atlas_dagster.catalog_answers import parse_connection
 from atlas_dagster.cli_streams import counted
-from atlas_dagster.config import load_connections
+from atlas_dagster.config import CONNECTION_ID_NAMESPACE, load_connections
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import (
@@ -25,6 +27,7 @@ from atlas_dagster.warehouse import (
     resolve_session_url,
     session_lock,
 )
+from atlas_dagster.yaml_source import suggestion
 
 
 @click.group()
@@ -37,11 +40,10 @@ def state() -> None:
 def show(connection: str) -> None:
     """The state of each stream as of its last checkpoint."""
     settings = load_settings()
-    target = find_target(settings, connection)
     with _warehouse(settings) as warehouse:
-        stored = connector_state.show(warehouse, target.id)
+        stored = connector_state.show(warehouse, _find_id(settings, warehouse, connection))
     for piece in stored:
-        name = ".".join(filter(None, (piece.namespace, piece.name))) or "(shared)"
+        name = _label(piece.name, piece.namespace) or "(shared)"
         saved = piece.saved_at.isoformat(" ", "seconds")
         click.echo(f"{name}  version {piece.version}  {saved}  {piece.state or '(reset)'}")
     if not stored:
@@ -54,9 +56,8 @@ def show(connection: str) -> None:
 def export(connection: str, file: Path | None) -> None:
     """The state as a JSON array of AirbyteStateMessage."""
     settings = load_settings()
-    target = find_target(settings, connection)
     with _warehouse(settings) as warehouse:
-        exported = connector_state.export(warehouse, target.id)
+        exported = connector_state.export(warehouse, _find_id(settings, warehouse, connection))
     if file is None:
         click.echo(exported.decode())
     else:
@@ -94,6 +95,12 @@ def reset(connection: str, stream: str | None, namespace: str | None) -> None:
     target = find_target(settings, connection)
     chosen = (stream, namespace) if stream else None
     with _no_sync(settings, target) as warehouse:
+        if stream:
+            stored = connector_state.show(warehouse, target.id)
+            known = {*target.streams, *(_label(one.name, one.namespace) for one in stored)}
+            wanted = _label(stream, namespace)
+            if wanted not in known:
+                raise ConfigError(f"no stream {wanted!r}; {suggestion(wanted, known)}")
         if target.is_served:
             with _airbyte(settings) as api:
                 pieces = server_state.reset_state(api, warehouse, target.id, chosen)
@@ -104,11 +111,15 @@ def reset(connection: str, stream: str | None, namespace: str | None) -> None:
 
 @dataclass(frozen=True)
 class Target:
-    """A connection whose state is meant: an embedded one, or one of the server."""
+    """A connection whose state is meant: an embedded one, or one of the server.
+
+    ``streams`` are those that are synced, with their namespaces before them.
+    """
 
     id: str
     slug: str
     is_served: bool
+    streams: tuple[str, ...]
 
 
 def find_target(settings: Settings, name: str) -> Target:
@@ -119,14 +130,53 @@ def find_target(settings: Settings, name: str) -> Target:
     embedded = load_connections(settings)
     for connection in embedded:
         if name in (connection.name, connection.slug):
-            return Target(connection.id, connection.slug, is_served=False)
+            streams = tuple(_label(s.name, s.namespace) for s in connection.streams)
+            return Target(connection.id, connection.slug, is_served=False, streams=streams)
     snapshot = load_snapshot(settings)
     served = snapshot.connections if snapshot else []
     for stored in served:
         if name == stored.slug:
-            return Target(stored.id, stored.slug, is_served=True)
+            return Target(stored.id, stored.slug, is_served=True, streams=_served_streams(stored))
     known = [*(connection.name for connection in embedded), *(stored.slug for stored in served)]
     raise ConfigError(f"no connection {name!r}; there are: {', '.join(known) or 'none'}")
+
+
+def _served_streams(stored: StoredConnection) -> tuple[str, ...]:
+    if not stored.details:
+        return ()
+    connection = parse_connection(stored.details, stored.destination, stored.slug)
+    return tuple(_label(stream.name, stream.namespace) for stream in connection.streams)
+
+
+def _label(name: str, namespace: str | None) -> str:
+    return f"{namespace}.{name}" if namespace else name
+
+
+def _find_id(settings: Settings, warehouse: PgConnection, name: str) -> str:
+    """The id of a connection that is configured, or of one that was, and whose state is kept.
+
+    Raises ConfigError naming those that are configured.
+    """
+    try:
+        return find_target(settings, name).id
+    except ConfigError:
+        row = warehouse.execute(
+            """
+            select connection_id
+            from pipeline.connector_state
+            where connection_id = %(by_name)s or connection_id in (
+                select connection_id from pipeline.catalog where connection = %(name)s
+                union all
+                select connection_id from pipeline.stream where connection = %(name)s
+            )
+            order by saved_at desc
+            limit 1
+            """,
+            {"name": name, "by_name": str(uuid.uuid5(CONNECTION_ID_NAMESPACE, name))},
+        ).fetchone()
+        if row is None:
+            raise
+        return str(row[0])
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from atlas_dagster.airbyte.refresh import refresh
 from atlas_dagster.airbyte.snapshot import Snapshot, StoredConnection, save_snapshot
 from atlas_dagster.airbyte.state import Entry, save
+from atlas_dagster.catalog_store import save_catalog
 from atlas_dagster.cli_state import state
 from atlas_dagster.config import load_connections
 from atlas_dagster.errors import AtlasError
@@ -146,3 +147,40 @@ def test_mistakes_name_the_connection_or_the_file(project: Path) -> None:
     (project / "bad.json").write_text('{"not": "an array"}')
     with pytest.raises(AtlasError, match=r"bad\.json: not an array of AirbyteStateMessage"):
         run("import", "shop", str(project / "bad.json"))
+
+
+def test_a_stream_that_is_not_there_is_not_reset(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_exported(project)
+    with pytest.raises(AtlasError, match=r"^no stream 'usrs'; did you mean users\?$"):
+        run("reset", "shop", "--stream", "usrs")
+    with pytest.raises(AtlasError, match=r"^no stream 'public\.users'; expected one of"):
+        run("reset", "shop", "--stream", "users", "--namespace", "public")
+    assert json.loads(run("export", "shop")) == EXPORTED
+    serve(monkeypatch)
+    with pytest.raises(AtlasError, match=r"^no stream 'usrs'; did you mean users\?$"):
+        run("reset", "crm", "--stream", "usrs")
+
+
+def test_a_stream_without_state_is_reset_to_what_it_is(project: Path) -> None:
+    assert run("reset", "shop", "--stream", "users") == "shop: 0 pieces of state reset\n"
+
+
+@pytest.mark.parametrize("name", ["My Shop", "my_shop"])
+def test_the_state_of_a_connection_that_was_taken_out_is_there(
+    project: Path, warehouse: PgConnection, name: str
+) -> None:
+    file = project / "config" / "connections.yaml"
+    file.write_text(CONNECTIONS.replace("shop:", "My Shop:"))
+    (embedded,) = load_connections(load_settings())
+    details = {"connectionId": embedded.id, "name": embedded.name}
+    save_catalog(warehouse, embedded.slug, details, {})
+    state_file = project / "state.json"
+    state_file.write_text(json.dumps(EXPORTED))
+    run("import", "my_shop", str(state_file))
+    file.write_text("connections: {}")
+    assert "orders  version 1" in run("show", name)
+    assert json.loads(run("export", name)) == EXPORTED
+    with pytest.raises(AtlasError, match=r"^no connection"):
+        run("reset", name)
