@@ -117,7 +117,8 @@ def _failure(shell: Shell, command: Command) -> str | None:
 
 
 def _queries(block: Block) -> list[str]:
-    return [query for query in re.split(r";[^\n]*\n", block.text) if query.strip()]
+    """The statements of a block; a text in dollars is part of one, whatever stands in it."""
+    return re.findall(r"((?:\$\$.*?\$\$|.)+?);[^\n]*(?:\n|\Z)", block.text, re.DOTALL)
 
 
 def _refusal(shell: Shell, where: str, query: str) -> str | None:
