@@ -121,6 +121,22 @@ class TestShow:
         }
         assert (email["layer"], email["rule"], email["not_checked"]) == ("chart", "invalid", None)
 
+    def test_sql_that_postgresql_cannot_parse_is_told_where_chart_is_built(
+        self, crm: PgConnection
+    ) -> None:
+        write("checks:\n  - failed_rows:\n      expression: agge < 16\n")
+        assert "user__failed_rows" in lines(run("show", "crm/users"))
+        crm.execute("create schema if not exists chart")
+        crm.execute(
+            "create table chart.crm__users"
+            " (id bigint, email text, note text, _atlas_deleted boolean, _atlas_partition date)"
+        )
+        result = CliRunner().invoke(checks, ["show", "crm/users"])
+        assert "user__failed_rows" in lines(result.output)
+        assert str(result.exception) == (
+            'config/checks/crm/users.yml:2: user__failed_rows: column "agge" does not exist'
+        )
+
     def test_a_mistake_is_told_after_the_checks_that_it_may_mean(self) -> None:
         write("disable:\n  - mising__email\n")
         result = CliRunner().invoke(checks, ["show", "crm/users"])
