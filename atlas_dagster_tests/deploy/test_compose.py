@@ -138,7 +138,11 @@ def test_the_database_is_reached_whatever_its_password_is(services: dict[str, Js
 
 def test_what_services_are_told_are_settings_that_hold(services: dict[str, Json]) -> None:
     for name in OURS:
-        assert load_settings(services[name]["environment"]).dagster_url is None
+        told = services[name]["environment"]
+        in_image = "/app/config"  # where the Dockerfile copies it to
+        assert told.get("ATLAS_CONFIG_DIR", in_image) == in_image
+        here = {**told, "ATLAS_CONFIG_DIR": str(REPOSITORY / "config")}
+        assert load_settings(here).dagster_url is None
     webhook = load_webhook_settings(services["webhook"]["environment"])
     assert (webhook.host, webhook.port, webhook.most_bytes) == ("0.0.0.0", 8010, 1_000_000)
 
