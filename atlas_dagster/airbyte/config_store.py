@@ -68,7 +68,7 @@ def resolve(
 
 def refuse_unset(connection: EmbeddedConnection, environ: Mapping[str, str] | None = None) -> None:
     """Raise ConfigError naming connection, key, and the first variable that is not set."""
-    reader = _Placeholders(connection.slug, {}, os.environ if environ is None else environ)
+    reader = _Placeholders(connection, {}, os.environ if environ is None else environ)
     reader.read(dict(connection.config), ())
 
 

@@ -98,7 +98,7 @@ def test_a_variable_that_is_not_set(project: Project, monkeypatch: pytest.Monkey
     source = {"source": "airbyte-source-shop==1.0.0", "streams": ["users"]}
     project.connect({"shop": {**source, "config": {"seed": "${MY_SECRET}"}}})
     assert failed() == [
-        "config/connections.yaml: connection shop: config.seed:"
+        f"{project.root}/config/connections.yaml: connection shop: config.seed:"
         " environment variable MY_SECRET is not set"
     ]
     monkeypatch.setenv("MY_SECRET", "s3cret")
