@@ -16,8 +16,8 @@ from atlas_dagster.airbyte.http import AirbyteHttp
 from atlas_dagster.airbyte.server import AirbyteApi
 from atlas_dagster.airbyte.snapshot import StoredConnection, load_snapshot
 from atlas_dagster.catalog_answers import parse_connection
-from atlas_dagster.cli_streams import counted
 from atlas_dagster.config import CONNECTION_ID_NAMESPACE, load_connections
+from atlas_dagster.counted import counted
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import Settings, load_settings
 from atlas_dagster.warehouse import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from atlas_dagster.counted import counted as counted
 from atlas_dagster.errors import ConfigError
 from atlas_dagster.warehouse import PgConnection
 

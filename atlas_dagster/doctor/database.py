@@ -9,7 +9,7 @@ from typing import Any
 
 from atlas_dagster import embedded_postgres
 from atlas_dagster.airbyte.catalogs import WORKSPACE_ID
-from atlas_dagster.cli_streams import counted
+from atlas_dagster.counted import counted
 from atlas_dagster.doctor.probes import Finding, doubtful, well, wrong
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.roles.grants import WRITER
