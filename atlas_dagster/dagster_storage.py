@@ -6,6 +6,7 @@ Dagster's, in embedded mode as well: whoever comes first starts the server.
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -22,6 +23,7 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.utils import create_pg_engine
+from psycopg.rows import TupleRow
 from sqlalchemy import Engine, event, inspect
 from typing_extensions import Self
 
@@ -107,16 +109,26 @@ class AtlasStorage(DagsterPostgresStorage):
 def _require_usable(url: str) -> None:
     """Raise WarehouseError where Dagster could not keep its tables, in a sentence.
 
-    Dagster itself tries again for a while, and then says that it has.
+    Dagster itself tries again for a second, as this does, and then only says that it has.
     """
-    with connect(url, application="dagster") as connection:
-        row = connection.execute(_LACKS_CREATE).fetchone()
+    row = _lacks_create(url, tries=5)
     if row:
         schema, role = row
         raise WarehouseError(
             f"role {role}: permission denied for schema {schema}, where Dagster's tables are to be"
             f" made; let an administrator run: atlas roles create --writer {role}"
         )
+
+
+def _lacks_create(url: str, tries: int) -> TupleRow | None:
+    try:
+        with connect(url, application="dagster") as connection:
+            return connection.execute(_LACKS_CREATE).fetchone()
+    except WarehouseError:
+        if tries == 1:
+            raise
+    time.sleep(0.2)
+    return _lacks_create(url, tries - 1)
 
 
 _LACKS_CREATE = """

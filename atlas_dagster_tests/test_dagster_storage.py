@@ -17,6 +17,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
+from atlas_dagster import dagster_storage
 from atlas_dagster.dagster_storage import storage_url
 from atlas_dagster.errors import WarehouseError
 from atlas_dagster.settings import load_settings
@@ -164,6 +165,21 @@ def test_a_server_that_does_not_answer_is_a_sentence(
     monkeypatch.setenv("ATLAS_WAREHOUSE_URL", "postgresql://u:s3cret@127.0.0.1:1/atlas")
     with pytest.raises(WarehouseError, match=r"^PostgreSQL is not reachable: .*Connection refused"):
         dg.DagsterInstance.from_config(str(home))
+
+
+def test_a_server_that_is_about_to_answer_is_waited_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting = [WarehouseError("the database system is starting up")] * 2
+
+    def answer(*given: Any, **named: Any) -> Any:
+        if starting:
+            raise starting.pop()
+        return connect(*given, **named)
+
+    monkeypatch.setattr(dagster_storage, "connect", answer)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert instance.get_runs() == []
 
 
 def test_a_role_that_may_not_make_tables_is_a_sentence(

@@ -23,12 +23,13 @@ def chosen_modes(
 ) -> tuple[SyncMode, DestinationMode]:
     """The modes that a stream is synced in.
 
-    Those that are not written: incremental where the source can, else a full refresh; deduplicated
-    where there is a key. A source that was not asked yet (None) is taken for one that has both.
+    Those that are not written: incremental where the source can and there is a cursor, else a full
+    refresh; deduplicated where there is a key. A source that was not asked yet (None) is taken for
+    one that has all of them.
     """
     sync_mode = stream.sync_mode
     if sync_mode is None:
-        can = discovered is None or SyncMode.INCREMENTAL.value in supported_modes(discovered)
+        can = discovered is None or _knows_changes(stream, discovered)
         sync_mode = SyncMode.INCREMENTAL if can else SyncMode.FULL_REFRESH
     if stream.destination_mode is not None:
         return sync_mode, stream.destination_mode
@@ -57,6 +58,17 @@ def supported_modes(discovered: Discovered) -> Sequence[str]:
     """The sync modes that a source declares for a stream; every source has full refreshes."""
     declared = cast("Sequence[str]", discovered.get("supported_sync_modes") or ())
     return declared or (SyncMode.FULL_REFRESH.value,)
+
+
+def _knows_changes(stream: EmbeddedStream, discovered: Discovered) -> bool:
+    """Whether a source can tell what changed without being told more than is written."""
+    can = SyncMode.INCREMENTAL.value in supported_modes(discovered)
+    has_cursor = (
+        stream.cursor
+        or discovered.get("source_defined_cursor")
+        or discovered.get("default_cursor_field")
+    )
+    return can and bool(has_cursor)
 
 
 def _key(stream: EmbeddedStream, discovered: Discovered) -> Sequence[Sequence[str]]:

@@ -69,6 +69,7 @@ def table(
         "name": name,
         "json_schema": {"type": "object", "properties": properties},
         "supported_sync_modes": ["full_refresh", "incremental"],
+        "source_defined_cursor": True,
         "source_defined_primary_key": [[key]] if key else [],
         "default_cursor_field": [cursor] if cursor else [],
     }

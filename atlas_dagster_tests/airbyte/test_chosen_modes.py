@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from atlas_dagster.airbyte.catalogs import connection_details
+from atlas_dagster.airbyte.sync_modes import chosen_modes
 from atlas_dagster.catalog import DestinationMode, SyncMode
 from atlas_dagster_tests.airbyte.scripted import (
     DEDUP,
@@ -20,6 +22,7 @@ from atlas_dagster_tests.airbyte.scripted import (
 KEYED = table("users", {"id": {"type": "integer"}})
 KEYLESS = table("users", {"id": {"type": "integer"}}, key=None)
 FULL_ONLY = {"supported_sync_modes": ["full_refresh"]}
+NO_CURSOR = {"source_defined_cursor": False}
 HERE = "config/connections.yaml:5: users"
 
 
@@ -28,6 +31,8 @@ HERE = "config/connections.yaml:5: users"
     [
         (KEYED, ("incremental", "append_dedup")),
         (KEYLESS, ("incremental", "append")),
+        ({**KEYED, **NO_CURSOR}, ("full_refresh", "overwrite")),
+        ({**KEYED, **NO_CURSOR, "default_cursor_field": ["id"]}, ("incremental", "append_dedup")),
         ({**KEYED, **FULL_ONLY}, ("full_refresh", "overwrite")),
         ({**KEYLESS, **FULL_ONLY}, ("full_refresh", "overwrite")),
     ],
@@ -41,6 +46,15 @@ def test_modes_that_are_not_written_are_what_the_source_can_do(
     assert sync.failure is None
     (told,) = source.seen("catalog")["streams"]
     assert (told["sync_mode"], told["destination_sync_mode"]) == modes
+
+
+def test_a_cursor_that_is_written_is_as_good_as_one_that_the_source_has(source: Source) -> None:
+    connection = source.connection()
+    (stream,) = connection.streams
+    declared = {**KEYED, **NO_CURSOR}
+    unwritten = replace(stream, sync_mode=None, destination_mode=None)
+    assert chosen_modes(unwritten, declared)[0] is SyncMode.FULL_REFRESH
+    assert chosen_modes(replace(unwritten, cursor=("id",)), declared)[0] is SyncMode.INCREMENTAL
 
 
 def test_a_full_refresh_that_is_chosen_replaces_the_rows_and_gets_no_state(source: Source) -> None:
