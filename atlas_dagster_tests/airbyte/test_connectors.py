@@ -143,7 +143,7 @@ def test_a_dependency_that_does_not_exist_is_named_instead_of_versions_that_are_
         connectors.install(named, tmp_path)
     assert str(raised.value) == (
         "airbyte-source-scripted==1.0.0 cannot be installed: it needs smart-open[all]==0.6.0, which"
-        " there is not; try another version (source of scripted in config/connections.yaml)"
+        " there is not; try another version (source of scripted in conf/connections.yaml)"
     )
 
 
