@@ -99,7 +99,7 @@ def gate_result(
         check_name=GATE,
         passed=not holds,
         severity=_severity(overridden is None),
-        description="; ".join([*(told or [score_text(graded)]), *_not_shown(found, shown)]),
+        description="; ".join(told or [score_text(graded), *_not_shown(found, shown)]),
         metadata={
             **_score("atlas/score", graded.overall),
             "atlas/coverage": graded.coverage,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,7 +17,7 @@ Samples = dict[tuple[str, ...], float]
 
 
 def scraper(url: str, config_dir: Path = NOWHERE) -> Scraper:
-    settings = load_settings({"ATLAS_CONFIG_DIR": str(config_dir)})
+    settings = replace(load_settings({}), config_dir=config_dir)
     return Scraper(url, DefinitionsReader(settings))
 
 
