@@ -15,7 +15,7 @@ from atlas_dagster.errors import ConfigError
 from atlas_dagster.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from atlas_dagster.airbyte.connectors import ConfigKeeper, Connector
+    from atlas_dagster.airbyte.connectors import Connector
 
 
 @click.group()
@@ -39,10 +39,10 @@ def spec(connection: str) -> None:
 @click.argument("connection")
 def check(connection: str) -> None:
     """Whether it accepts its configuration, and reaches its source; exit code 1 where not."""
-    from atlas_dagster.airbyte.connectors import check as ask
+    from atlas_dagster.airbyte import connectors
 
     opened = _open(connection)
-    ask(opened, _configure(opened))
+    connectors.check(opened, connectors.configure(opened))
     click.echo(f"{opened.connection.slug}: the connector accepts its configuration")
 
 
@@ -51,10 +51,10 @@ def check(connection: str) -> None:
 def streams(connection: str) -> None:
     """The streams of its source, and the modes of those that are configured."""
     from atlas_dagster.airbyte.catalogs import require_streams
-    from atlas_dagster.airbyte.connectors import ask_catalog
+    from atlas_dagster.airbyte.connectors import ask_catalog, configure
 
     opened = _open(connection)
-    found = ask_catalog(opened, _configure(opened))
+    found = ask_catalog(opened, configure(opened))
     rows = [_stream_row(opened.connection, stream) for stream in found.get("streams") or ()]
     _show(("STREAM", "SYNC MODES", "KEY", "CURSOR", "CONFIGURED"), rows)
     require_streams(opened.connection, found)
@@ -100,15 +100,6 @@ def _open(name: str) -> Connector:
         threading.Event(),
         Scrubber(),
     )
-
-
-def _configure(connector: Connector) -> ConfigKeeper:
-    """Its configuration; raises ConfigError where that does not fit the connector's spec."""
-    from atlas_dagster.airbyte import config_store, connectors
-
-    schema = connectors.spec(connector)
-    config = config_store.resolve(connector.connection, schema, connector.data_dir)
-    return connectors.ConfigKeeper(connector, config, schema)
 
 
 def _find(settings: Settings, name: str) -> EmbeddedConnection:

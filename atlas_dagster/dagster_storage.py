@@ -101,9 +101,9 @@ class AtlasStorage(DagsterPostgresStorage):
         inst_data: ConfigurableClassData | None,
         config_value: Mapping[str, Any],  # noqa: ARG003
     ) -> Self:
-        settings = load_settings()
-        _require_usable(settings.dagster_url or resolve_url(settings))
-        return cls(postgres_url=storage_url(settings), inst_data=inst_data)
+        url = _database_url(load_settings())
+        _require_usable(url)
+        return cls(postgres_url=_with_driver(url), inst_data=inst_data)
 
 
 def _require_usable(url: str) -> None:
@@ -203,12 +203,18 @@ class AtlasComputeLogs(LocalComputeLogManager):
 
 
 def storage_url(settings: Settings) -> str:
-    """The URL of Dagster's tables, with the driver named.
+    """The URL of Dagster's tables, with the driver named."""
+    return _with_driver(_database_url(settings))
 
-    SQLAlchemy 2.1 takes psycopg 3 for a bare ``postgresql://``, and dagster-postgres speaks
-    psycopg2 only.
-    """
-    _, separator, rest = (settings.dagster_url or resolve_url(settings)).partition("://")
+
+def _database_url(settings: Settings) -> str:
+    """The URL of Dagster's tables; asking for it starts the embedded server where it is down."""
+    return settings.dagster_url or resolve_url(settings)
+
+
+def _with_driver(url: str) -> str:
+    """SQLAlchemy 2.1 takes psycopg 3 where none is named, and dagster-postgres speaks psycopg2."""
+    _, separator, rest = url.partition("://")
     return f"postgresql+psycopg2{separator}{rest}"
 
 

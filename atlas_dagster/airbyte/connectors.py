@@ -138,6 +138,13 @@ def spec(connector: Connector) -> Schema:
     return schema
 
 
+def configure(connector: Connector) -> ConfigKeeper:
+    """The connector's configuration; raises ConfigError where that does not fit its spec."""
+    schema = spec(connector)
+    config = config_store.resolve(connector.connection, schema, connector.data_dir)
+    return ConfigKeeper(connector, config, schema)
+
+
 def check(connector: Connector, keeper: ConfigKeeper) -> None:
     """Ask the connector whether it can reach its source; raises ConnectorError with its reason."""
     messages = _answer_with_config(connector, "check", keeper)

@@ -17,7 +17,7 @@ import msgspec
 import psycopg
 
 from atlas_dagster import catalog_store
-from atlas_dagster.airbyte import catalogs, config_store, connectors, jobs, landing, protocol, state
+from atlas_dagster.airbyte import catalogs, connectors, jobs, landing, protocol, state
 from atlas_dagster.airbyte.batches import StreamBuffer
 from atlas_dagster.airbyte.config_store import ResolvedConfig, Scrubber
 from atlas_dagster.airbyte.connectors import ConfigKeeper, Connector
@@ -144,9 +144,7 @@ class Sync:
             scrub=self._scrub,
         )
         shutil.rmtree(connector.run_dir, ignore_errors=True)  # of a sync that was killed
-        spec = connectors.spec(connector)
-        config = config_store.resolve(self.embedded, spec, self.settings.data_dir)
-        keeper = ConfigKeeper(connector, config, spec)
+        keeper = connectors.configure(connector)
         self.stage = f"asking {label} for its streams"
         found = connectors.discover(connector, keeper)
         catalogs.require_streams(self.embedded, found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,7 @@ import dagster as dg
 from atlas_dagster.assets.layer_assets import build_layer_asset, layer_key
 from atlas_dagster.assets.lineage import chart_metadata
 from atlas_dagster.assets.metadata import natural_key, rebuilt, table_name, tell_once
-from atlas_dagster.assets.partitions import day_range
+from atlas_dagster.assets.partitions import day_range, named_days
 from atlas_dagster.assets.personal_data import column_tags, load_personal_data, refuse_forbidden
 from atlas_dagster.catalog import Stream
 from atlas_dagster.counted import counted
@@ -84,7 +83,7 @@ def materialize_chart(
     history = history_rules(stream, rules, policy)
     first, last = day_range(context)
     keys = context.partition_key_range
-    days = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+    days = named_days(keys.start, keys.end)
     with connection.transaction():  # rows that are not checked yet are never without the gate
         result = build_chart(connection, stream, history, first, last, run_id)
         if result.inserted or result.rebuilt:

@@ -61,6 +61,11 @@ def _require_day(key: str) -> None:
         raise ConfigError(f"the run is of the partition {key!r}, which is no day")
 
 
+def named_days(start: str, end: str) -> tuple[date, date]:
+    """The days that two partition keys name, both included."""
+    return date.fromisoformat(start), date.fromisoformat(end)
+
+
 def days_between(start: str, end: str) -> tuple[date, date]:
     """The days of the partitions from one key to another, both included.
 

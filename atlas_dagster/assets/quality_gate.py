@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from atlas_dagster.assets.partitions import FIRST_DAY, days_between, today
+from atlas_dagster.assets.partitions import FIRST_DAY, days_between, named_days, today
 from atlas_dagster.catalog import Stream
 from atlas_dagster.errors import HeldBackError
 from atlas_dagster.layers.history_rules import HistoryRules
@@ -67,7 +67,7 @@ def pass_gate(
 
 def _held(connection: PgConnection, stream: Stream, first: str, last: str) -> Sequence[HeldDay]:
     """The days that are held back; where another run's checks are at work, after their end."""
-    days = date.fromisoformat(first), date.fromisoformat(last)
+    days = named_days(first, last)
     held = held_days(connection, stream.table_name, days)
     if all(one.checks for one in held):
         return held

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date
 
 import psycopg
 
-from atlas_dagster.assets.partitions import days_between
+from atlas_dagster.assets.partitions import days_between, named_days
 from atlas_dagster.catalog import Connection, Stream
 from atlas_dagster.catalog_store import load_connection, synced_stream
 from atlas_dagster.charted_contract import ChartedContract, charted_contract
@@ -49,9 +48,7 @@ class QualityRun:
     @property
     def scope(self) -> Scan:
         """What a scan is kept under: the days themselves."""
-        first, last = self.keys or ("", "")
-        days = (date.fromisoformat(first), date.fromisoformat(last)) if self.keys else None
-        return Scan(self.stream.chart, days)
+        return Scan(self.stream.chart, named_days(*self.keys) if self.keys else None)
 
     def load_catalog(self) -> Connection:
         """The connection as of its last sync.
